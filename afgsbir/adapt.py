@@ -83,9 +83,11 @@ def adapt(
     second_order:bool=True,
 )->Fast:
     "One or more gradient steps on M for t tasks, without a copy of M (Eq. 2, exact)"
+    inner = params if second_order else {n: p.detach() for n, p in params.items()}
+    if not second_order: sketch, photo = sketch.detach(), photo.detach()
     k, anchors = sketch.shape[1], torch.cat([sketch, photo], 1)
     kinds = torch.tensor([SKETCH]*k + [PHOTO]*k, device=sketch.device)
-    start = torch.cat([sketch@params['weight'].T + params['bias'][SKETCH], photo@params['weight'].T + params['bias'][PHOTO]], 1)
+    start = torch.cat([x@inner['weight'].T + inner['bias'][kind] for x, kind in ((sketch, SKETCH), (photo, PHOTO))], 1)
     gram = anchors@anchors.mT
     same = (kinds[:, None] == kinds).to(gram) if len(params['bias']) == 2 else torch.ones_like(gram[0])
     weight, bias = torch.zeros_like(start), torch.zeros_like(start)

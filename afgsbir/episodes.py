@@ -30,13 +30,13 @@ def tasks(
     "The tasks of a split, sorted by name"
     photos, sketches = (t[t.split == split] for t in collection[1:3])
     if by == 'category':
-        galleries = {c: g.row.to_numpy() for c, g in photos.groupby('category')}
+        galleries = {c: np.array(g.row) for c, g in photos.groupby('category')}
         groups = sketches.groupby('category')
     elif by == 'sketcher': groups = sketches.groupby('sketcher')
     elif by == 'collection': groups = [(collection.name, sketches)]
     else: raise InputError(f'by={by!r}: a task is a category, a sketcher or a collection')
-    gallery = lambda name: galleries[name] if by == 'category' else photos.row.to_numpy()
-    return [Task(str(name), g.row.to_numpy(), g.photo_row.to_numpy(), gallery(name)) for name, g in groups if len(g)]
+    gallery = lambda name: galleries[name] if by == 'category' else np.array(photos.row)
+    return [Task(str(name), np.array(g.row), np.array(g.photo_row), gallery(name)) for name, g in groups if len(g)]
 
 # %% ../nbs/02_episodes.ipynb #cd88c21e
 def draw(

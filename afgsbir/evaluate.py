@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ranks', 'accuracy', 'Features', 'Draws', 'draws', 'no_adaptation', 'raw_features', 'evaluate_task', 'evaluate',
-           'photo_rows', 'bootstrap', 'permutation_test', 'summarise']
+           'photo_rows', 'shortlist', 'bootstrap', 'permutation_test', 'summarise']
 
 # %% ../nbs/31_evaluate.ipynb #cd7c6d23
 from typing import NamedTuple
@@ -71,21 +71,26 @@ def raw_features():
 # %% ../nbs/31_evaluate.ipynb #78ba56ad
 def evaluate_task(
     method,            # (sketch (r, k, dim), photo, ids, queries (m, dim), gallery (g, dim)) -> embeddings of queries and gallery
-    x:Features,
+    x,                 # `Features`, or a list of them (plain and mirrored views): distances are averaged
     task:Task,
     d:Draws,
 )->dict:               # per draw: ranks with and without the support photos in the gallery
     "Adapt to each draw, embed queries and gallery, rank"
     at = np.searchsorted(np.sort(task.gallery), task.own)
     gallery = np.sort(task.gallery)
-    zq, zp = method(x.sketches[d.sketch], x.photos[d.photo], torch.as_tensor(d.photo), x.sketches[task.sketches], x.photos[gallery])
-    dist = 2-2*zq@zp.mT
+    views = x if isinstance(x, list) else [x]
+    dist = sum(_distances(method, v, task, d, gallery) for v in views)/len(views)
     dist = dist.expand(len(d.sketch), *dist.shape[-2:])
     query = torch.as_tensor(d.query)
     dist = dist.gather(1, query[..., None].expand(-1, -1, len(gallery)))
     own = torch.as_tensor(at)[query]
     support = torch.as_tensor((gallery == d.photo[..., None]).any(1))
     return {'with': ranks(dist, own), 'without': ranks(dist, own, support.expand(len(dist), -1) & ~_asked(own, support.shape[-1]))}
+
+def _distances(method, x, task, d, gallery):
+    "Squared distances of all sketches of the task to its gallery after adapting to each draw, (r, n, m) or (n, m)"
+    zq, zp = method(x.sketches[d.sketch], x.photos[d.photo], torch.as_tensor(d.photo), x.sketches[task.sketches], x.photos[gallery])
+    return 2-2*zq@zp.mT
 
 def _asked(own, m):
     "(r, m): photos that some query of the draw depicts stay in the gallery, whoever else drew them"
@@ -98,7 +103,7 @@ def evaluate(
     pool:list,         # tasks
     ks=(1, 5, 10),
     n_draws:int=20,
-    seed:int=0,        # of the draws
+    eval_seed:int=0,   # of the draws
     protocols=('disjoint', 'overlap'),
     galleries=('with', 'without'),
     **facts,           # further columns: run, trained_on, dataset, method, seed, fold
@@ -108,7 +113,7 @@ def evaluate(
     with torch.no_grad():
         for task in pool:
             for protocol in protocols:
-                for k in ks: rows += _task_rows(at_test, x, task, draws(task, k, n_draws, seed, protocol), galleries, k, protocol, facts)
+                for k in ks: rows += _task_rows(at_test, x, task, draws(task, k, n_draws, eval_seed, protocol), galleries, k, protocol, facts)
     return rows
 
 def _task_rows(at_test, x, task, d, galleries, k, protocol, facts):
@@ -122,14 +127,14 @@ def _task_rows(at_test, x, task, d, galleries, k, protocol, facts):
 
 # %% ../nbs/31_evaluate.ipynb #f01f5581
 def photo_rows(
-    at_test, x:Features, pool:list, ks=(1, 5, 10), n_draws:int=20, seed:int=0,
+    at_test, x:Features, pool:list, ks=(1, 5, 10), n_draws:int=20, eval_seed:int=0,
     protocol:str='disjoint', gallery:str='with', **facts,
 )->list:
     "Accuracy per depicted photo, averaged over its sketches and the draws that ask for it"
     rows = []
     for task in pool:
         for k in ks:
-            d = draws(task, k, n_draws, seed, protocol)
+            d = draws(task, k, n_draws, eval_seed, protocol)
             with torch.no_grad(): rank = evaluate_task(at_test, x, task, d)[gallery].numpy()
             asked = pd.DataFrame(dict(photo=task.own[d.query][d.valid], rank=rank[d.valid]))
             for photo, g in asked.groupby('photo'):
@@ -137,6 +142,24 @@ def photo_rows(
                 rows.append(dict(facts, k=k, draws=n_draws, task=task.name, n_query=len(g), n_gallery=len(task.gallery),
                                  protocol=protocol, gallery=gallery, unit=f'{task.name}/{photo}') | hits)
     return rows
+
+# %% ../nbs/31_evaluate.ipynb #da9dfb14
+def shortlist(
+    at_test, x, pool:list, collection, k:int=5, eval_seed:int=0, q:int=10, **facts,
+)->list:  # of dicts: task, sketch, photo, rank, top (photo ids, nearest first)
+    "The first q photos of one query sketch per task after adapting to the first draw"
+    name = {t: getattr(collection, t).set_index('row')[{'photos': 'photo', 'sketches': 'sketch'}[t]] for t in ('photos', 'sketches')}
+    lines = []
+    for task in pool:
+        d, gallery = draws(task, k, 1, eval_seed), np.sort(task.gallery)
+        at = d.query[0][rng('shortlist', eval_seed, task.name).integers(d.valid[0].sum())]
+        with torch.no_grad(): dist = sum(_distances(at_test, v, task, d, gallery) for v in (x if isinstance(x, list) else [x]))
+        dist = dist.expand(1, *dist.shape[-2:])[0, at]
+        own = int(np.searchsorted(gallery, task.own[at]))
+        top = [name['photos'][gallery[i]] for i in dist.argsort(stable=True)[:q].tolist()]
+        lines.append(dict(facts, k=k, task=task.name, sketch=name['sketches'][task.sketches[at]], photo=name['photos'][task.own[at]],
+                          rank=ranks(dist[None], torch.tensor([own])).item(), top='|'.join(top)))
+    return lines
 
 # %% ../nbs/31_evaluate.ipynb #54f92672
 def bootstrap(

@@ -198,7 +198,7 @@ def _begin(collection, pool, s, device):
     learner.to(device)
     x = features_of(learner, maps, collection, pool, device=device)
     x = torch.cat([t[t.abs().sum(1) > 0] for t in x])
-    learner.adapter.start(x[rng('start', s['seed']).permutation(len(x))[:6000]].to(device))
+    learner.adapter.start(x[rng('start', s['seed']).permutation(len(x))[:2000]].to(device))
     return learner, maps
 
 def _log(state, step, terms, learner, maps, collection, val, s, device):
@@ -206,8 +206,8 @@ def _log(state, step, terms, learner, maps, collection, val, s, device):
     state['step'] = step+1
     if (step+1) % s['val_every'] and step+1 != s['steps']: return
     acc1, acc5 = validate(learner, maps, collection, val, s, device)
-    line = dict(step=step+1, acc1=acc1, acc5=acc5, rate=float(learner.adapter.log_rate.exp().mean()), margin=float(learner.adapter.margin.logit.sigmoid()))
-    state['history'].append(line | {n: float(t) for n, t in terms.items()})
+    line = dict(step=step+1, acc1=acc1, acc5=acc5, rate=learner.adapter.log_rate.exp().mean().item(), margin=learner.adapter.margin.logit.sigmoid().item())
+    state['history'].append(line | {n: t.item() for n, t in terms.items()})
     if acc1+acc5 > state['score']: state |= dict(score=acc1+acc5, best=trained_state(learner))
 
 def _postfix(state, terms, learner):

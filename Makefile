@@ -1,0 +1,48 @@
+# make run: set up, train and adapt on open pictures, print the table, build the site.  make test: set up and pass the tests.
+PY := .venv/bin/python
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# glibc must not hand memory back to the system after every training step
+export MALLOC_MMAP_MAX_ := 0
+export MALLOC_TRIM_THRESHOLD_ := 1000000000000
+export MALLOC_TOP_PAD_ := 268435456
+JOBS ?= $(shell nproc)
+.PHONY: run test data runs site lab clean setup
+
+run: data
+	snakemake -j $(JOBS) --config out=outputs/demo benchmarks=emoji seeds=0 methods=none,anil,ours-fixed,ours-predicted
+	$(MAKE) site
+	@$(PY) -m afgsbir.results emoji --root outputs/demo
+	@echo "The site: file://$(CURDIR)/_site/index.html"
+
+test: data
+	nbdev_test --n_workers 2
+	pytest
+
+setup: .venv/.done
+.venv/.done: pyproject.toml
+	python3 -m venv .venv
+	$(PY) -m pip install -q --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+data: setup
+	$(PY) data_prep/emoji.py
+
+# the research collections too, where their sources are (AFGSBIR_DATA, default data/)
+data-research: setup
+	$(PY) data_prep/sketchy.py --name sketchy_mini
+	$(PY) data_prep/sketchy.py --name sketchy_plus
+	$(PY) data_prep/shoe304.py
+	$(PY) data_prep/qmul_v1.py
+
+# every reference run that is not there yet; needs data-research
+runs: data
+	snakemake -j $(JOBS)
+
+site: setup
+	$(PY) .ci/site.py
+
+lab: setup
+	jupyter lab nbs
+
+clean:
+	rm -rf _site _proc .site outputs/demo outputs/smoke .snakemake

@@ -61,11 +61,11 @@ class Adapter(nn.Module):
 # %% ../nbs/22_meta.ipynb #94406501
 class Learner(nn.Module):
     "F, M, how M adapts, and the regularisers' heads"
-    def __init__(self, encoder, adapter, regularisers, adapts=True, base='triplet', margin=.2, scale=10., instance=0.):
+    def __init__(self, encoder, adapter, regularisers, adapts=True, base='triplet', margin=.2, scale=10., instance=0., swap=True):
         super().__init__()
         if base not in ('triplet', 'softmax'): raise InputError(f"base={base!r}: choose 'triplet' or 'softmax'")
         self.encoder, self.adapter, self.regularisers = encoder, adapter, regularisers
-        self.adapts, self.base, self.outer_margin, self.scale, self.instance = adapts, base, margin, scale, instance
+        self.adapts, self.base, self.outer_margin, self.scale, self.instance, self.swap = adapts, base, margin, scale, instance, swap
 
     def forward(self, sketch_maps, photo_maps, e:Episodes):
         "Maps of the episodes' sketches (t*(k+q), ...) and photos (t*m, ...) to a dict of loss terms"
@@ -79,18 +79,29 @@ class Learner(nn.Module):
 
     def match(self, xs, xp, e):
         "L_T of every task (t,): after adapting, on its queries; or without, on all of its sketches"
-        if self.adapts:
-            fast = self.adapter(*support(xs, xp, e))
-            zs, zp, own = embed_fast(fast, xs[:, e.k:], SKETCH), embed_fast(fast, xp, PHOTO), e.own[:, e.k:]
-        else: zs, zp, own = embed(self.adapter.params, xs, SKETCH), embed(self.adapter.params, xp, PHOTO), e.own
-        if self.base == 'softmax': return softmax_loss(zs, zp, own, e.valid)
-        return triplets(distances(zs, zp), own, negatives(own, e.valid), self.outer_margin)
+        p, k = self.adapter.params, e.k
+        if not self.adapts: return self.retrieve(embed(p, xs, SKETCH), embed(p, xp, PHOTO), e.own, e.valid)
+        there = self.after_step(xs, xp, e.own, e.valid, k)
+        if not self.swap or e.own.shape[1] < 2*k: return there
+        swapped = lambda t: torch.cat([t[:, k:2*k], t[:, :k]], 1)
+        back = self.after_step(swapped(xs), xp, swapped(e.own), e.valid, k)
+        return (there+back)/2
+
+    def after_step(self, xs, xp, own, valid, k):
+        "Adapt on the first k sketches, retrieve with the others"
+        fast = self.adapter(*support(xs, xp, own, k))
+        return self.retrieve(embed_fast(fast, xs[:, k:], SKETCH), embed_fast(fast, xp, PHOTO), own[:, k:], valid)
+
+    def retrieve(self, zs, zp, own, valid):
+        "The retrieval loss on given embeddings"
+        if self.base == 'softmax': return softmax_loss(zs, zp, own, valid)
+        return triplets(distances(zs, zp), own, negatives(own, valid), self.outer_margin)
 
 # %% ../nbs/22_meta.ipynb #14721d63
-def support(xs, xp, e):
+def support(xs, xp, own, k):
     "The first k sketches of each task, their photos aligned with them, and the photos' ids"
-    ids = e.own[:, :e.k]
-    return xs[:, :e.k], xp.gather(1, ids[..., None].expand(-1, -1, xp.shape[-1])), ids
+    ids = own[:, :k]
+    return xs[:, :k], xp.gather(1, ids[..., None].expand(-1, -1, xp.shape[-1])), ids
 
 def negatives(own, valid):
     "(t, n, m): every photo of the task but the own one and the padding"

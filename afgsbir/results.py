@@ -6,13 +6,14 @@
 __all__ = ['SEEDS', 'BENCHMARKS', 'TRAINED', 'PAPER', 'expected_runs', 'missing_runs', 'reference_rows', 'main_table', 'pretty',
            'protocol_table', 'plot_tasks', 'plot_shots', 'retrieval_figure', 'main']
 
-# %% ../nbs/50_results.ipynb #f97c0d99
+# %% ../nbs/50_results.ipynb #277af49d
+import argparse
 from pathlib import Path
 
-import matplotlib.pyplot as plt, numpy as np, pandas as pd, seaborn as sns, yaml
+import matplotlib.pyplot as plt, numpy as np, pandas as pd, seaborn as sns
 
 from .baselines import METHODS
-from .core import InputError, load_rows, outputs_root
+from .core import InputError, command, outputs_root
 from .evaluate import summarise
 from .pairs import load_collection
 
@@ -118,7 +119,6 @@ def retrieval_figure(
     tasks:int=4,
 ):
     "Query, baseline's top ten and adapted top ten; the true photo framed"
-    from PIL import Image
     photo, sketch = collection.photos.set_index('photo').row, collection.sketches.set_index('sketch').row
     pairs = shown[shown.method.isin(methods)].pivot(index=['task', 'sketch', 'photo'], columns='method', values=['rank', 'top']).dropna().reset_index()
     pairs = pairs.sort_values('task').iloc[np.linspace(0, len(pairs)-1, min(tasks, len(pairs))).round().astype(int)]
@@ -137,7 +137,6 @@ def retrieval_figure(
 
 # %% ../nbs/50_results.ipynb #186b55d1
 def main(argv=None):
-    import argparse
     p = argparse.ArgumentParser(prog='python -m afgsbir.results', description='Print the main table of a benchmark')
     p.add_argument('dataset', choices=BENCHMARKS); p.add_argument('--root', default=None, type=Path, help='folder of runs')
     a = p.parse_args(argv)
@@ -145,8 +144,6 @@ def main(argv=None):
     if not len(rows): raise InputError(f'{a.root or outputs_root()}: no rows of {a.dataset}; make runs')
     print(pretty(main_table(rows)).to_string())
 
-# %% ../nbs/50_results.ipynb #74197d6f
+# %% ../nbs/50_results.ipynb #69f264ee
 #| eval: false
-if __name__ == '__main__':
-    from afgsbir.core import command
-    command(main)
+if __name__ == '__main__': command(main)

@@ -6,7 +6,7 @@
 __all__ = ['DEFAULTS', 'settings', 'make_encoder', 'make_learner', 'make_optimiser', 'batch_at', 'features_of', 'as_trained',
            'adapted', 'validate', 'trained_state', 'save_checkpoint', 'load_checkpoint', 'train']
 
-# %% ../nbs/30_train.ipynb #4adb23d9
+# %% ../nbs/30_train.ipynb #e124f17a
 import json, math
 from functools import partial
 from pathlib import Path
@@ -17,10 +17,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from tqdm.auto import tqdm
 
+from .adapt import embed_fast
 from .core import InputError, atomic, pick_device, rng, seed_torch
-from .encoder import Encoder, encode, load_backbone, open_maps
+from .encoder import PHOTO, SKETCH, Encoder, encode, load_backbone, open_maps
 from .episodes import Episodes, able, sample_episodes, tasks
-from .evaluate import Features, draws, evaluate, evaluate_task, no_adaptation
+from .evaluate import Features, evaluate, no_adaptation
 from .meta import Adapter, Learner
 from .pairs import Collection
 from .regularisers import Regularisers
@@ -32,7 +33,7 @@ DEFAULTS = dict(
     train_depthwise=False, d=64,
     # method
     adapts=True, base='triplet', outer_margin=.2, scale=10., margin='predicted', margin_start=.3, soft=.1, rate=1., rates='layer',
-    inner_steps=1, two_biases=False, second_order=True, domain=.1, discriminative=.5, semantic=.5, instance=0.,
+    inner_steps=1, two_biases=False, second_order=True, swap=True, domain=.1, discriminative=.5, semantic=.5, instance=0.,
     # training
     by='category', k=5, n_query=6, n_photo=12, n_tasks=4, steps=150, lr=1.5e-4, lr_m=5e-4, lr_rate=2e-2, weight_decay=.05, clip=10.,
     val_every=30, val_draws=4, seed=0)
@@ -62,7 +63,7 @@ def make_learner(
     encoder = make_encoder(s)
     adapter = Adapter(encoder.dim, s['d'], s['rate'], s['rates'], s['margin'], s['margin_start'], s['soft'], s['inner_steps'], s['two_biases'], s['second_order'])
     heads = Regularisers(encoder.dim, classes, words, s['domain'], s['discriminative'], s['semantic'])
-    return Learner(encoder, adapter, heads, s['adapts'], s['base'], s['outer_margin'], s['scale'], s['instance'])
+    return Learner(encoder, adapter, heads, s['adapts'], s['base'], s['outer_margin'], s['scale'], s['instance'], s['swap'])
 
 # %% ../nbs/30_train.ipynb #cfe1a554
 def make_optimiser(learner, s):
@@ -112,10 +113,8 @@ def as_trained(learner):
     if not learner.adapts: return no_adaptation(dict(adapter.params))
     return adapted(adapter)
 
-def adapted(adapter, chunk=64):
+def adapted(adapter):
     "The method at test that adapts M to each draw"
-    from afgsbir.adapt import embed_fast
-    from afgsbir.encoder import PHOTO, SKETCH
     def method(sketch, photo, ids, queries, gallery):
         fast = adapter(sketch, photo, ids)
         return embed_fast(fast, queries, SKETCH), embed_fast(fast, gallery, PHOTO)

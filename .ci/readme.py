@@ -1,0 +1,36 @@
+"""Write README.md from nbs/index.ipynb as it stands; with --check only compare.
+
+Hidden cells and directives go, figures are written to outputs/readme/ and links to chapters point at their notebooks.
+"""
+import base64, re, sys
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def render():
+    "README text and its pictures by path"
+    lines, pictures = [], {}
+    for c in nbformat.read(ROOT/'nbs/index.ipynb', 4).cells:
+        if c.cell_type == 'markdown': lines.append(c.source); continue
+        hidden = re.search(r'#\|\s*(hide|echo: false)', c.source)
+        if not hidden: lines.append('```python\n' + re.sub(r'^#\|.*\n', '', c.source, flags=re.M).strip() + '\n```')
+        for o in c.get('outputs', []):
+            data = o.get('data', {})
+            if 'image/png' in data:
+                name = f'outputs/readme/{len(pictures)}.png'
+                pictures[name] = base64.b64decode(data['image/png'])
+                lines.append(f'![]({name})')
+            elif 'text/markdown' in data: lines.append(data['text/markdown'])
+    return '\n\n'.join(lines) + '\n', pictures
+
+
+if __name__ == '__main__':
+    text, pictures = render()
+    if '--check' in sys.argv:
+        same = (ROOT/'README.md').read_text() == text and all((ROOT/f).read_bytes() == b for f, b in pictures.items())
+        raise SystemExit(0 if same else 'error: README.md is behind nbs/index.ipynb; run .ci/readme.py')
+    (ROOT/'README.md').write_text(text)
+    for f, b in pictures.items(): (ROOT/f).parent.mkdir(parents=True, exist_ok=True); (ROOT/f).write_bytes(b)

@@ -1,0 +1,90 @@
+"Collections from their sources: the messages of bad input, and the research data where they are."
+import os, subprocess, sys
+from pathlib import Path
+
+import numpy as np, pandas as pd, pytest
+from PIL import Image
+
+from afgsbir.core import repo_root, source_root
+from afgsbir.pairs import load_collection
+
+ROOT = repo_root()
+
+
+def prep(script, *args):
+    return subprocess.run([sys.executable, f'data_prep/{script}.py', *map(str, args)], cwd=ROOT, capture_output=True, text=True)
+
+
+def tree(root, *names):
+    for n in names:
+        (root/n).parent.mkdir(parents=True, exist_ok=True)
+        Image.new('RGB', (20, 20), 'white').save(root/n)
+    return root
+
+
+def refused(done, *words):
+    lines = [l for l in done.stderr.splitlines() if l.startswith('error:')]
+    assert done.returncode == 2 and len(lines) == 1 and all(w in lines[0] for w in words), done.stderr
+
+
+def test_own_pictures(tmp_path):
+    src = tree(tmp_path/'src', *[f'photo/{c}/p{i}.jpg' for c in 'ab' for i in range(8)], *[f'sketch/{c}/p{i}-1-ann.png' for c in 'ab' for i in range(4)])
+    done = prep('sketchy', '--name', 'mine', '--source', src, '--root', tmp_path, '--size', 16)
+    assert done.returncode == 0, done.stderr
+    c = load_collection('mine', tmp_path)
+    assert len(c.photos) == 16 and set(c.sketches.sketcher) == {'ann'} and c.card['split_by'] == 'photo'
+    before = (tmp_path/'mine/card.json').stat().st_mtime_ns
+    assert 'already there' in prep('sketchy', '--name', 'mine', '--source', src, '--root', tmp_path, '--size', 16).stdout
+    assert (tmp_path/'mine/card.json').stat().st_mtime_ns == before
+
+
+def test_authors_layout(tmp_path):
+    src = tree(tmp_path/'src', '256x256/photo/tx_000100000000/cat/n1_2.jpg', '256x256/sketch/tx_000100000000/cat/n1_2-1.png', '256x256/sketch/tx_000000000000/cat/n1_2-1.png')
+    assert prep('sketchy', '--name', 's', '--source', src, '--root', tmp_path, '--size', 8, '--split', 'test').returncode == 0
+    refused(prep('sketchy', '--name', 's', '--source', src, '--root', tmp_path, '--photo-tx', 'tx_9'), 'tx_9', 'no such rendering')
+
+
+def test_bad_sources(tmp_path):
+    out = ['--root', tmp_path/'out', '--size', 8]
+    refused(prep('sketchy', '--source', tmp_path/'none', *out), 'none', '--source')
+    orphan = tree(tmp_path/'o', 'photo/a/x.jpg', 'sketch/a/y-1.png')
+    refused(prep('sketchy', '--name', 'o', '--source', orphan, *out), 'a/y-1', 'has no photo')
+    twice = tree(tmp_path/'t', 'photo/a/x.jpg', 'photo/a/x.png', 'sketch/a/x-1.png')
+    refused(prep('sketchy', '--name', 't', '--source', twice, *out), 'a/x', 'stands twice')
+    empty = tree(tmp_path/'e', 'photo/a/x.jpg', 'sketch/a/x-1.png'); (empty/'photo/b').mkdir()
+    refused(prep('sketchy', '--name', 'e', '--source', empty, *out), 'an empty category')
+    broken = tree(tmp_path/'b', 'photo/a/x.jpg', 'photo/a/z.jpg', 'sketch/a/x-1.png'); (broken/'photo/a/z.jpg').write_bytes(b'no')
+    refused(prep('sketchy', '--name', 'b', '--source', broken, *out), 'z.jpg', '--skip-unreadable')
+    done = prep('sketchy', '--name', 'b', '--source', broken, *out, '--skip-unreadable')
+    assert done.returncode == 0 and '1 unreadable pictures skipped' in done.stdout
+    assert sorted(p.name for p in (tmp_path/'out').iterdir()) == ['b']                  # nothing half-written
+
+
+def test_bad_mat(tmp_path):
+    from scipy.io import savemat
+    for kind in ('edge', 'sketch'): savemat(tmp_path/f'chairs_{kind}_db_train.mat', dict(stuff=np.zeros(3)))
+    refused(prep('qmul_v1', '--source', tmp_path, '--root', tmp_path/'out'), 'chairs_edge_db_train.mat', 'no array `data`')
+
+
+def test_emoji():
+    c = load_collection('emoji')
+    n = c.photos[c.photos.split == 'test'].category.value_counts()
+    assert n.min() >= 12 and set(c.sketches.sketcher) == {'openmoji', 'noto-300', 'noto-500', 'noto-700'}
+    shares = c.photos.groupby('split').category.nunique()/c.photos.category.nunique()
+    assert abs(shares['train']-.6) < .05 and abs(shares['test']-.25) < .05
+
+
+@pytest.mark.parametrize('script, name, photos, sketches', [('sketchy', 'sketchy_mini', 3125, 3125), ('sketchy', 'sketchy_plus', 271, 1887),
+                                                            ('shoe304', 'shoe304', 304, 912), ('qmul_v1', 'qmul_chairs', 297, 297)])
+def test_research_data(tmp_path, script, name, photos, sketches):
+    where = source_root()/('qmul_v1' if script == 'qmul_v1' else name)
+    raw = (where/'photo').is_dir() or any(where.glob('*.mat'))
+    if not raw: pytest.skip(f'{where}: the research data are not here; set AFGSBIR_DATA')
+    done = prep(script, '--root', tmp_path, '--size', 32, *(['--name', name] if script == 'sketchy' else []))
+    assert done.returncode == 0, done.stderr
+    c = load_collection(name, tmp_path)
+    assert (len(c.photos), len(c.sketches)) == (photos, sketches)
+    if name == 'sketchy_mini':
+        split = c.photos.groupby('split').category.nunique().to_dict()
+        assert split == dict(train=84, val=20, test=21) and len(c.words) == 125
+    if name == 'shoe304': assert c.sketches.groupby('photo').split.nunique().max() == 1

@@ -1,0 +1,91 @@
+"A run as a user starts it: killed and resumed, misspelt, and its parameters recorded."
+import os, random, signal, subprocess, sys, time
+from pathlib import Path
+
+import nbformat, pandas as pd, pytest, yaml
+
+from afgsbir.core import COLUMNS, repo_root
+from afgsbir.runs import parameters
+
+ROOT = repo_root()
+SMOKE = dict(size=64, views=2, d=16, steps=12, val_every=6, val_draws=1, n_tasks=2)
+
+
+def command(notebook, outputs, **given):
+    args = [a for k, v in given.items() for a in ('-p', k, yaml.safe_dump(v, default_flow_style=True).replace('\n...', '').strip())]
+    env = os.environ | dict(AFGSBIR_OUTPUTS=str(outputs))
+    return [sys.executable, '-m', 'afgsbir.runs', f'nbs/{notebook}.ipynb', *args], dict(cwd=ROOT, env=env, capture_output=True, text=True)
+
+
+def run(notebook, outputs, **given):
+    args, how = command(notebook, outputs, **given)
+    return subprocess.run(args, **how)
+
+
+def both(outputs, method='ours-predicted'):
+    "Train and evaluate; the bytes of rows.csv"
+    done = run('40_train', outputs, run='train/t', method=method, options=SMOKE, save_every=1)
+    assert done.returncode == 0, done.stderr
+    done = run('41_evaluate', outputs, run='e', checkpoint='train/t', methods=[method], ks=[1, 5], n_draws=2)
+    assert done.returncode == 0, done.stderr
+    return (outputs/'e/rows.csv').read_bytes()
+
+
+@pytest.fixture(scope='module')
+def whole(tmp_path_factory):
+    out = tmp_path_factory.mktemp('whole')
+    return out, both(out)
+
+
+def test_rows_and_record(whole):
+    out, _ = whole
+    rows = pd.read_csv(out/'e/rows.csv')
+    assert list(rows)[:16] == COLUMNS and set(rows.method) == {'ours-predicted'} and set(rows.k) == {1, 5}
+    assert rows['acc@1'].between(0, 1).all() and (rows['acc@1'] <= rows['acc@5']).all()
+    record = yaml.safe_load((out/'train/t/params.yaml').read_text())
+    assert record['parameters']['options'] == SMOKE and record['parameters']['method'] == 'ours-predicted'   # the requested ones, not the defaults
+    assert record['settings']['steps'] == 12 and record['card_hash'] and record['commit'] and record['wall_seconds'] > 0
+
+
+def test_killed_three_times(whole, tmp_path):
+    "kill -9 while training, three times: the rows are the same, byte for byte"
+    rng, state = random.Random(0), tmp_path/'train/t/state/state.pt'
+    for kill in range(3):
+        args, how = command('40_train', tmp_path, run='train/t', method='ours-predicted', options=SMOKE, save_every=1)
+        how.pop('capture_output'); how.pop('text')
+        p = subprocess.Popen(args, **how, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        seen = state.stat().st_mtime_ns if state.exists() else 0
+        deadline = time.time()+180
+        while p.poll() is None and time.time() < deadline and (not state.exists() or state.stat().st_mtime_ns == seen): time.sleep(.05)
+        time.sleep(rng.random()*.5)
+        os.killpg(p.pid, signal.SIGKILL) if p.poll() is None else None
+        p.wait()
+        subprocess.run(['pkill', '-9', '-f', f'ipykernel.*{p.pid}'], check=False)
+        assert state.exists() and not (tmp_path/'train/t/checkpoint.safetensors.tmp').exists()
+    assert both(tmp_path) == whole[1]
+
+
+@pytest.mark.parametrize('given, message', [
+    (dict(stpes=3), "no parameter 'stpes'"), (dict(seed='one'), 'must be of type int'), (dict(method='magic'), 'not a method that is trained'),
+    (dict(options=dict(stpes=3)), 'no such setting'), (dict(trained_on='nowhere'), 'run data_prep/')])
+def test_wrong_parameters(tmp_path, given, message):
+    done = run('40_train', tmp_path, run='train/x', **given)
+    assert done.returncode == 2 and message in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path/'train/x/params.yaml').exists()
+
+
+def test_wrong_parameter_straight_to_papermill(tmp_path):
+    done = subprocess.run([sys.executable, '-m', 'papermill', 'nbs/40_train.ipynb', str(tmp_path/'o.ipynb'), '-k', 'python3', '-p', 'stpes', '3'],
+                          cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and "no parameter 'stpes'" in done.stderr
+
+
+@pytest.mark.parametrize('notebook', ['40_train', '41_evaluate'])
+def test_one_parameters_cell(notebook):
+    assert {'run', 'fold', 'folds'} <= set(parameters(ROOT/f'nbs/{notebook}.ipynb'))
+
+
+def test_every_settings_file_fits():
+    for f in sorted((ROOT/'nbs/settings').glob('*.yaml')):
+        known = parameters(ROOT/f"nbs/{'40_train' if f.stem.endswith('train') else '41_evaluate'}.ipynb")
+        assert set(yaml.safe_load(f.read_text())) <= set(known), f

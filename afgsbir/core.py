@@ -54,13 +54,19 @@ def atomic(
     "Yield a temporary path beside `path`; rename it to `path` on success, remove it on failure"
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(f'.{path.name}.tmp')
-    _remove(tmp)
+    for old in path.parent.glob(f'.{path.name}.*.tmp'): _remove_orphan(old)
+    tmp = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
         yield tmp
         if tmp.is_dir(): _remove(path)
         os.replace(tmp, path)
     finally: _remove(tmp)
+
+def _remove_orphan(path):
+    "Clear what a killed process left, not what a living one is writing"
+    try: os.kill(int(path.name.split('.')[-2]), 0)
+    except (ProcessLookupError, ValueError): _remove(path)
+    except PermissionError: pass
 
 def _remove(path):
     if path.is_dir(): shutil.rmtree(path)

@@ -198,13 +198,13 @@ def write_collection(
         s = _pixels(kept, tmp/'sketches.npy', read_sketch, (size, size), skip_unreadable, f'{folder.name} sketches')
         p.to_parquet(tmp/'photos.parquet', index=False); s.to_parquet(tmp/'sketches.parquet', index=False)
         if words: np.savez(tmp/'words.npz', names=np.array(list(words)), vectors=np.stack(list(words.values())))
-        card = _card(tmp, p, s, size, split_by, made_from, card)
+        card = _card(tmp, folder.name, p, s, size, split_by, made_from, card)
     print(f'{folder}: {card["photos"]} photos, {card["sketches"]} sketches, {card["categories"]} categories')
     return card
 
-def _card(folder, p, s, size, split_by, made_from, extra):
+def _card(folder, name, p, s, size, split_by, made_from, extra):
     counts = {k: {t: int((f.split == k).sum()) for t, f in (('photos', p), ('sketches', s))} for k in ('train', 'val', 'test')}
-    card = dict(name=folder.name[1:-len('.tmp')], photos=len(p), sketches=len(s), categories=p.category.nunique(),
+    card = dict(name=name, photos=len(p), sketches=len(s), categories=p.category.nunique(),
                 sketchers=sorted(set(s.sketcher)-{''}), size=size, split_by=split_by, splits=counts,
                 hash=_digest(folder), made_from=made_from, **extra)
     (folder/'card.json').write_text(json.dumps(card, indent=1))

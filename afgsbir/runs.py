@@ -58,13 +58,13 @@ def run_notebook(
     out = outputs_root()/all_params['run']
     start = time.time()
     with atomic(out/'notebook.ipynb') as tmp:
-        tmp = tmp.with_suffix('.ipynb')
-        try: pm.execute_notebook(str(notebook), str(tmp), parameters=given, kernel_name=kernel, progress_bar=False, log_output=False)
+        book = tmp.with_suffix('.ipynb')                  # papermill wants this ending
+        try: pm.execute_notebook(str(notebook), str(book), parameters=given, kernel_name=kernel, progress_bar=False, log_output=False)
         except pm.PapermillExecutionError as e:
-            tmp.rename(out/'failed.ipynb')
+            book.rename(out/'failed.ipynb')
             raise InputError(f'{Path(notebook).name} stopped: {e.ename}: {e.evalue} (see {out/"failed.ipynb"})') from None
-        _tidy(tmp, all_params['run'])
-        tmp.rename(out/'.notebook.ipynb.tmp')
+        _tidy(book, all_params['run'])
+        book.rename(tmp)
     (out/'failed.ipynb').unlink(missing_ok=True)
     _record(out, notebook, all_params, time.time()-start)
     return out

@@ -32,10 +32,10 @@ DEFAULTS = dict(
     backbone='efficientnet_lite0', pretrained=True, size=128, views=4, cut=5, depth=7, pool='grid4', attention=True, train_bn=False,
     train_depthwise=False, d=64,
     # method
-    adapts=True, base='triplet', outer_margin=.2, scale=10., margin='predicted', margin_start=.3, soft=.1, rate=1., rates='layer',
+    adapts=True, base='triplet', outer_margin=.2, scale=10., margin='predicted', margin_start=.3, soft=.1, rate=.5, rates='layer',
     inner_steps=1, two_biases=False, second_order=True, swap=True, domain=.1, discriminative=.5, semantic=.5, instance=0.,
     # training
-    by='category', k=5, n_query=6, n_photo=12, n_tasks=4, steps=150, lr=1.5e-4, lr_m=5e-4, lr_rate=2e-2, weight_decay=.05, clip=10.,
+    by='category', k=5, n_query=6, n_photo=12, n_tasks=4, steps=150, lr=1.5e-4, lr_m=5e-4, lr_rate=.1, weight_decay=.05, clip=10.,
     val_every=30, val_draws=4, seed=0)
 
 def settings(**options):

@@ -19,7 +19,8 @@ def stage():
     shutil.rmtree(STAGE, ignore_errors=True)
     (STAGE/'nbs').mkdir(parents=True)
     for f in sorted((ROOT/'_proc').glob('*.ipynb')):
-        shutil.copy(f, STAGE if f.name == 'index.ipynb' else STAGE/'nbs')
+        page = re.sub(r'output-file: [^\\"]*\\n', '', f.read_text())      # pages keep the names of their notebooks
+        (STAGE/('' if f.name == 'index.ipynb' else 'nbs')/f.name).write_text(page)
     shutil.copy(ROOT/'_quarto.yml', STAGE)
     shutil.copy(ROOT/'styles.css', STAGE) if (ROOT/'styles.css').exists() else None
 

@@ -22,7 +22,7 @@ def stage():
         page = re.sub(r'output-file: [^\\"]*\\n', '', f.read_text())      # pages keep the names of their notebooks
         (STAGE/('' if f.name == 'index.ipynb' else 'nbs')/f.name).write_text(page)
     shutil.copy(ROOT/'_quarto.yml', STAGE)
-    shutil.copy(ROOT/'styles.css', STAGE) if (ROOT/'styles.css').exists() else None
+    shutil.copy(ROOT/'.ci'/'styles.css', STAGE)
 
 
 def render():
@@ -57,7 +57,7 @@ def localise():
         f.write_text(t)
     for f in SITE.rglob('*.css'):
         t = f.read_text()
-        f.write_text(re.sub(r'@import\s*(url\()?["\']?https?://[^;]*;', '', t))
+        f.write_text(re.sub(r'@import\s*(url\((["\']?)https?://.*?\2\)|(["\'])https?://.*?\3)\s*;', '', t))
 
 
 def outside_requests():

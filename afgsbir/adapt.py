@@ -72,6 +72,12 @@ def embed_fast(fast, x, kind=SKETCH, shared=None):
     "Adapted embeddings of unit length, (t, m, d)"
     return F.normalize(output(fast, x, kind, shared), dim=-1)
 
+# %% ../nbs/20_adapt.ipynb #78c4d123
+def _slope(z, k, loss, second_order):
+    "dL/dZ at the support's present outputs, (t, 2k, d)"
+    if not z.requires_grad: z = z.requires_grad_()
+    return torch.autograd.grad(loss(z[:, :k], z[:, k:]).sum(), z, create_graph=second_order)[0]
+
 # %% ../nbs/20_adapt.ipynb #15473ded
 def adapt(
     params:dict,    # M: weight (d, dim), bias (1 or 2, d)
@@ -96,11 +102,6 @@ def adapt(
             d = _slope(start - gram@weight - same@bias, k, loss, second_order)
             weight, bias = weight + d*rate['weight'], bias + d*rate['bias']
     return Fast(params, anchors, kinds, weight, bias)
-
-def _slope(z, k, loss, second_order):
-    "dL/dZ at the support's present outputs, (t, 2k, d)"
-    if not z.requires_grad: z = z.requires_grad_()
-    return torch.autograd.grad(loss(z[:, :k], z[:, k:]).sum(), z, create_graph=second_order)[0]
 
 # %% ../nbs/20_adapt.ipynb #756d9bd0
 def materialise(

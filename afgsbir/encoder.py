@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SKETCH', 'PHOTO', 'Backbone', 'split_stages', 'load_backbone', 'fold_batchnorm', 'SpatialAttention', 'pool_maps',
-           'Encoder', 'init_params', 'embed', 'to_pixels', 'view', 'Maps', 'frozen_maps', 'LiveMaps', 'open_maps',
-           'encode']
+           'folded_stages', 'depthwise', 'Encoder', 'init_params', 'embed', 'to_pixels', 'view', 'Maps', 'frozen_maps',
+           'LiveMaps', 'open_maps', 'encode']
 
 # %% ../nbs/10_encoder.ipynb #f230a903
 import copy, hashlib, os
@@ -77,6 +77,7 @@ def _from_wheel(name):
     net.load_state_dict(dict(zip(ours, theirs.values())))
     return net
 
+# %% ../nbs/10_encoder.ipynb #7510e90d
 def load_backbone(
     name:str='efficientnet_lite0', # efficientnet_lite0..2, vgg16, resnet50, inception_v3, or any timm model
     pretrained:bool=True,          # ImageNet weights (torchvision and timm fetch theirs on first use)
@@ -132,6 +133,19 @@ def pool_maps(
     if how.startswith('grid') and how[4:].isdigit(): return F.adaptive_avg_pool2d(maps, int(how[4:])).flatten(1)
     raise InputError(f"pool={how!r}: choose 'max', 'avg' or 'grid<n>'")
 
+# %% ../nbs/10_encoder.ipynb #323f70d1
+def folded_stages(stages):
+    "Each stage with its BatchNorms folded, compared on what the stages before it put out"
+    x, out = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0)), []
+    for stage in stages:
+        out.append(fold_batchnorm(stage, x))
+        with torch.no_grad(): x = out[-1].eval()(x)
+    return out
+
+def depthwise(module):
+    "Its depthwise convolutions"
+    return [m for m in module.modules() if isinstance(m, nn.Conv2d) and m.groups == m.in_channels > 1]
+
 # %% ../nbs/10_encoder.ipynb #965522b8
 class Encoder(nn.Module):
     "F: pictures to maps (frozen, `maps`), maps to unit-length features (trained, `forward`)"
@@ -148,24 +162,15 @@ class Encoder(nn.Module):
         depth = min(depth, len(backbone.stages))
         if not 0 <= cut <= depth: raise InputError(f'cut={cut}: {backbone.name} has {depth} stages in use')
         self.name, self.cut, self.depth, self.pool, self.train_bn = backbone.name, cut, depth, pool, train_bn
-        stages = backbone.stages[:depth] if train_bn else self._folded(backbone.stages[:depth])
+        stages = backbone.stages[:depth] if train_bn else folded_stages(backbone.stages[:depth])
         self.frozen = nn.Sequential(*stages[:cut]).eval().requires_grad_(False)
         self.tail = nn.Sequential(*stages[cut:])
-        for m in self.tail.modules():
-            if isinstance(m, nn.Conv2d) and m.groups == m.in_channels > 1: m.weight.requires_grad_(train_depthwise)
+        for conv in depthwise(self.tail): conv.weight.requires_grad_(train_depthwise)
         self.register_buffer('mean', torch.tensor(backbone.mean).view(3, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(backbone.std).view(3, 1, 1), persistent=False)
         channels = self._channels()
         self.attention = SpatialAttention(channels) if attention else nn.Identity()
         self.dim = pool_maps(torch.zeros(1, channels, 8, 8), pool).shape[1]
-
-    @staticmethod
-    def _folded(stages):
-        x, out = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0)), []
-        for stage in stages:
-            out.append(fold_batchnorm(stage, x))
-            with torch.no_grad(): x = out[-1].eval()(x)
-        return out
 
     @torch.no_grad()
     def _channels(self): return self.eval().tail(self.frozen(torch.zeros(1, 3, 128, 128))).shape[1]
@@ -277,6 +282,7 @@ def _fill(file, pixels, name, encoder, size, views, device, batch=64):
         out[i:i+len(x)] = y.numpy()
     out.flush()
 
+# %% ../nbs/10_encoder.ipynb #4e65effb
 def frozen_maps(
     collection:Collection,
     encoder:Encoder,

@@ -38,6 +38,17 @@ def tasks(
     gallery = lambda name: galleries[name] if by == 'category' else np.array(photos.row)
     return [Task(str(name), np.array(g.row), np.array(g.photo_row), gallery(name)) for name, g in groups if len(g)]
 
+# %% ../nbs/02_episodes.ipynb #a7ce1b97
+def _piles(task, chance):
+    "The positions of each drawn photo's sketches, both in random order"
+    photos = chance.permutation(np.unique(task.own))
+    return [chance.permutation(np.flatnonzero(task.own == p)) for p in photos]
+
+def _in_turn(piles, k):
+    "k items taken from the piles in turn: one of each, then a second of each, ..."
+    turns = [pile[i] for i in range(max(map(len, piles))) for pile in piles if i < len(pile)]
+    return turns[:k]
+
 # %% ../nbs/02_episodes.ipynb #cd88c21e
 def draw(
     task:Task,
@@ -57,16 +68,6 @@ def draw(
     if n < 1 or sum(map(len, piles[:n])) < k:
         raise InputError(f'task {task.name!r}: k={k} pairs leave no photo for a query; lower k or pass protocol=overlap')
     return np.array(_in_turn(piles[:n], k)), np.sort(np.concatenate(piles[n:]))
-
-def _piles(task, chance):
-    "The positions of each drawn photo's sketches, both in random order"
-    photos = chance.permutation(np.unique(task.own))
-    return [chance.permutation(np.flatnonzero(task.own == p)) for p in photos]
-
-def _in_turn(piles, k):
-    "k items taken from the piles in turn: one of each, then a second of each, ..."
-    turns = [pile[i] for i in range(max(map(len, piles))) for pile in piles if i < len(pile)]
-    return turns[:k]
 
 # %% ../nbs/02_episodes.ipynb #3cad8e4c
 class Episodes(NamedTuple):

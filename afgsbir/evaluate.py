@@ -96,6 +96,16 @@ def _asked(own, m):
     "(r, m): photos that some query of the draw depicts stay in the gallery, whoever else drew them"
     return torch.zeros(len(own), m).bool().scatter(1, own, True)
 
+# %% ../nbs/31_evaluate.ipynb #d349f2e2
+def _task_rows(at_test, x, task, d, galleries, k, protocol, facts):
+    "The lines of one task at one k: one per gallery"
+    found, valid = evaluate_task(at_test, x, task, d), torch.as_tensor(d.valid)
+    mean = lambda hit: ((hit & valid).sum(1)/valid.sum(1)).mean().item()
+    taken = np.mean([len(set(p)) for p in d.photo])
+    size = lambda g: round(len(task.gallery) - (taken if g == 'without' and protocol == 'disjoint' else 0), 2)
+    return [dict(facts, k=k, draws=len(d.sketch), task=task.name, n_query=round(float(d.valid.sum(1).mean()), 2), n_gallery=size(g),
+                 protocol=protocol, gallery=g) | {f'acc@{q}': mean(found[g] <= q) for q in (1, 5, 10)} for g in galleries]
+
 # %% ../nbs/31_evaluate.ipynb #12738ec3
 def evaluate(
     at_test,           # a method at test
@@ -115,15 +125,6 @@ def evaluate(
             for protocol in protocols:
                 for k in ks: rows += _task_rows(at_test, x, task, draws(task, k, n_draws, eval_seed, protocol), galleries, k, protocol, facts)
     return rows
-
-def _task_rows(at_test, x, task, d, galleries, k, protocol, facts):
-    "The lines of one task at one k: one per gallery"
-    found, valid = evaluate_task(at_test, x, task, d), torch.as_tensor(d.valid)
-    mean = lambda hit: ((hit & valid).sum(1)/valid.sum(1)).mean().item()
-    taken = np.mean([len(set(p)) for p in d.photo])
-    size = lambda g: round(len(task.gallery) - (taken if g == 'without' and protocol == 'disjoint' else 0), 2)
-    return [dict(facts, k=k, draws=len(d.sketch), task=task.name, n_query=round(float(d.valid.sum(1).mean()), 2), n_gallery=size(g),
-                 protocol=protocol, gallery=g) | {f'acc@{q}': mean(found[g] <= q) for q in (1, 5, 10)} for g in galleries]
 
 # %% ../nbs/31_evaluate.ipynb #f01f5581
 def photo_rows(

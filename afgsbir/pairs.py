@@ -169,6 +169,15 @@ def finished(
     try: return json.loads((Path(folder)/'card.json').read_text())['made_from'] == made_from
     except (OSError, ValueError, KeyError): return False
 
+# %% ../nbs/01_pairs.ipynb #32d14865
+def _card(folder, name, p, s, size, split_by, made_from, extra):
+    counts = {k: {t: int((f.split == k).sum()) for t, f in (('photos', p), ('sketches', s))} for k in ('train', 'val', 'test')}
+    card = dict(name=name, photos=len(p), sketches=len(s), categories=p.category.nunique(),
+                sketchers=sorted(set(s.sketcher)-{''}), size=size, split_by=split_by, splits=counts,
+                hash=_digest(folder), made_from=made_from, **extra)
+    (folder/'card.json').write_text(json.dumps(card, indent=1))
+    return card
+
 # %% ../nbs/01_pairs.ipynb #8e2f5137
 def write_collection(
     folder,              # where the collection goes: <root>/<name>
@@ -200,14 +209,6 @@ def write_collection(
         if words: np.savez(tmp/'words.npz', names=np.array(list(words)), vectors=np.stack(list(words.values())))
         card = _card(tmp, folder.name, p, s, size, split_by, made_from, card)
     print(f'{folder}: {card["photos"]} photos, {card["sketches"]} sketches, {card["categories"]} categories')
-    return card
-
-def _card(folder, name, p, s, size, split_by, made_from, extra):
-    counts = {k: {t: int((f.split == k).sum()) for t, f in (('photos', p), ('sketches', s))} for k in ('train', 'val', 'test')}
-    card = dict(name=name, photos=len(p), sketches=len(s), categories=p.category.nunique(),
-                sketchers=sorted(set(s.sketcher)-{''}), size=size, split_by=split_by, splits=counts,
-                hash=_digest(folder), made_from=made_from, **extra)
-    (folder/'card.json').write_text(json.dumps(card, indent=1))
     return card
 
 # %% ../nbs/01_pairs.ipynb #c2953608

@@ -107,6 +107,7 @@ def features_of(
         out[kind][torch.as_tensor(rows)] = encode(learner.encoder, maps, kind, rows, v, device=device)
     return Features(**out)
 
+# %% ../nbs/30_train.ipynb #903904de
 def as_trained(learner):
     "The method at test that belongs to a learner: adapt where it learned to, else embed"
     adapter = learner.adapter
@@ -120,6 +121,7 @@ def adapted(adapter):
         return embed_fast(fast, queries, SKETCH), embed_fast(fast, gallery, PHOTO)
     return method
 
+# %% ../nbs/30_train.ipynb #f0cab201
 def validate(learner, maps, collection, pool, s, device='cpu'):
     "Acc@1 and Acc@5 on validation tasks, new photos, k as in training"
     x = features_of(learner, maps, collection, pool, device=device)
@@ -182,9 +184,9 @@ def train(
         _log(state, step, terms, learner, maps, collection, val, s, acc.device)
         steps.set_postfix(_postfix(state, terms, learner))
         if acc.is_main_process and ((step+1) % save_every == 0 or step+1 == s['steps']): _save_state(Path(out), s, state, learner, opt, schedule)
-    acc.wait_for_everyone()
-    learner.load_state_dict(state['best'], strict=False)
     if acc.is_main_process: save_checkpoint(state['best'], Path(out)/'checkpoint.safetensors', s, collection=collection.name, hash=collection.card['hash'], classes=len(pool))
+    learner.load_state_dict(state['best'], strict=False)
+    acc.wait_for_everyone()
     return learner.to('cpu').eval(), state['history']
 
 # %% ../nbs/30_train.ipynb #afa0397d

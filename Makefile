@@ -6,10 +6,11 @@ export MALLOC_MMAP_MAX_ := 0
 export MALLOC_TRIM_THRESHOLD_ := 1000000000000
 export MALLOC_TOP_PAD_ := 268435456
 JOBS ?= $(shell nproc)
-.PHONY: run test data runs site lab clean setup
+.PHONY: run test data data-research runs site lab clean setup
 
 run: data
 	snakemake -j $(JOBS) --config out=outputs/demo benchmarks=emoji seeds=0 methods=none,anil,ours-fixed,ours-predicted
+	papermill nbs/51_demo.ipynb outputs/demo/51_demo.ipynb -k python3 --no-progress-bar 2>/dev/null
 	$(MAKE) site
 	@$(PY) -m afgsbir.results emoji --root outputs/demo
 	@echo "The site: file://$(CURDIR)/_site/index.html"

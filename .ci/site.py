@@ -21,6 +21,8 @@ def stage():
     for f in sorted((ROOT/'_proc').glob('*.ipynb')):
         page = re.sub(r'output-file: [^\\"]*\\n', '', f.read_text())      # pages keep the names of their notebooks
         (STAGE/('' if f.name == 'index.ipynb' else 'nbs')/f.name).write_text(page)
+    demo = ROOT/'outputs'/'demo'/'51_demo.ipynb'                    # executed by `make run` on this machine
+    if demo.exists(): shutil.copy(demo, STAGE/'nbs'/'51_demo.ipynb')
     shutil.copy(ROOT/'_quarto.yml', STAGE)
     shutil.copy(ROOT/'.ci'/'styles.css', STAGE)
 
@@ -28,8 +30,7 @@ def stage():
 def render():
     "Quarto or smalldocs; anything that looks like a warning stops the build"
     quarto = shutil.which('quarto')
-    cmd = [quarto, 'render', str(STAGE)] if quarto else [sys.executable, '-m', 'smalldocs', 'render', '--strict', str(STAGE)]
-    if not quarto: cmd = [str(Path(sys.executable).with_name('smalldocs')), 'render', '--strict', str(STAGE)]
+    cmd = [quarto, 'render', str(STAGE)] if quarto else [str(Path(sys.executable).with_name('smalldocs')), 'render', '--strict', str(STAGE)]
     done = subprocess.run(cmd, capture_output=True, text=True)
     said = done.stdout + done.stderr
     if done.returncode or re.search(r'WARN|warning:|Unable to resolve|not found', said): raise SystemExit(f'error: the site has warnings\n{said}')

@@ -8,7 +8,7 @@ from afgsbir.core import COLUMNS, repo_root
 from afgsbir.runs import parameters
 
 ROOT = repo_root()
-SMOKE = dict(size=64, views=2, d=16, steps=30, val_every=10, val_draws=1, n_tasks=2)
+SMOKE = dict(size=64, views=2, d=16, steps=60, val_every=20, val_draws=1, n_tasks=2)
 
 
 def command(notebook, outputs, **given):
@@ -44,7 +44,7 @@ def test_rows_and_record(whole):
     assert rows['acc@1'].between(0, 1).all() and (rows['acc@1'] <= rows['acc@5']).all()
     record = yaml.safe_load((out/'train/t/params.yaml').read_text())
     assert record['parameters']['options'] == SMOKE and record['parameters']['method'] == 'ours-predicted'   # the requested ones, not the defaults
-    assert record['settings']['steps'] == 30 and record['card_hash'] and record['commit'] and record['wall_seconds'] > 0
+    assert record['settings']['steps'] == 60 and record['card_hash'] and record['commit'] and record['wall_seconds'] > 0
 
 
 def test_killed_three_times(whole, tmp_path):

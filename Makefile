@@ -12,7 +12,7 @@ run: data
 	snakemake -j $(JOBS) --config out=outputs/demo benchmarks=emoji seeds=0 methods=none,anil,ours-fixed,ours-predicted
 	papermill nbs/51_demo.ipynb outputs/demo/51_demo.ipynb -k python3 --no-progress-bar 2>/dev/null
 	$(MAKE) site
-	@$(PY) -m afgsbir.results emoji --root outputs/demo
+	@$(PY) -m afgsbir.tables emoji --root outputs/demo
 	@echo "The site: file://$(CURDIR)/_site/index.html"
 
 test: data

@@ -2,6 +2,7 @@
 # A finished run is skipped; `--config benchmarks=emoji seeds=0,1,2` chooses, `threads` bounds what one run may use.
 BENCHMARKS = str(config.get('benchmarks', 'emoji,sketchy_mini,sketchy_plus')).split(',')
 METHODS = str(config.get('methods', 'none,none+reg,anil,ours-fixed,ours-learned,ours-predicted')).split(',')
+UNADAPTED = [m for m in ('ours-fixed', 'ours-predicted') if m in METHODS]   # also tested without their step
 SEEDS = str(config.get('seeds', '0,1,2')).split(',')
 THREADS = int(config.get('threads', 1))
 AT_TEST = {'none': '[none, finetune]'}
@@ -17,7 +18,8 @@ shell.prefix('set -e; export AFGSBIR_OUTPUTS=%s OMP_NUM_THREADS=%d MALLOC_MMAP_M
 rule all:
     input:
         expand(f'{OUT}/{{benchmark}}-{{method}}-{{seed}}/rows.csv', benchmark=BENCHMARKS, method=METHODS, seed=SEEDS),
-        expand(f'{OUT}/{{benchmark}}-untrained/rows.csv', benchmark=BENCHMARKS)
+        expand(f'{OUT}/{{benchmark}}-untrained/rows.csv', benchmark=BENCHMARKS),
+        expand(f'{OUT}/ablation/{{benchmark}}-{{method}}-{{seed}}/rows.csv', benchmark=BENCHMARKS, method=UNADAPTED, seed=SEEDS)
 
 rule train:
     input: 'nbs/settings/{benchmark}-train.yaml'
@@ -40,6 +42,17 @@ rule evaluate:
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/41_evaluate.ipynb -f {input.settings} -p run {wildcards.benchmark}-{wildcards.method}-{wildcards.seed} "
            "-p checkpoint {params.checkpoint} -p methods '{params.methods}' >{log} 2>&1"
+
+rule unadapted:
+    input:
+        settings='nbs/settings/{benchmark}-evaluate.yaml',
+        checkpoint=lambda w: f'{OUT}/train/{TRAINED_ON.get(w.benchmark, w.benchmark)}-{w.method}-{w.seed}/checkpoint.safetensors'
+    output: f'{OUT}/ablation/{{benchmark}}-{{method}}-{{seed}}/rows.csv'
+    log: 'data/.log/unadapted-{benchmark}-{method}-{seed}.log'
+    params: checkpoint=lambda w: f'train/{TRAINED_ON.get(w.benchmark, w.benchmark)}-{w.method}-{w.seed}'
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/41_evaluate.ipynb -f {input.settings} -p run ablation/{wildcards.benchmark}-{wildcards.method}-{wildcards.seed} "
+           "-p checkpoint {params.checkpoint} -p methods '[{wildcards.method}-unadapted]' -p protocols '[disjoint]' -p show_k 0 >{log} 2>&1"
 
 rule untrained:
     input: 'nbs/settings/{benchmark}-evaluate.yaml'

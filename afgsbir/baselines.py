@@ -70,5 +70,6 @@ def at_test(
     if method == 'untrained': return raw_features()
     if method in ('none', 'none+reg'): return no_adaptation(dict(learner.adapter.params))
     if method == 'finetune': return fine_tuned(learner.adapter, rate)
+    if method.endswith('-unadapted'): return no_adaptation(dict(learner.adapter.params))
     if method in METHODS: return adapted(learner.adapter)
     raise InputError(f'{method}: no such method; choose among {", ".join(METHODS)}')

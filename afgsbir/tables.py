@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SEEDS', 'BENCHMARKS', 'TRAINED', 'PAPER', 'expected_runs', 'missing_runs', 'reference_rows', 'main_table', 'pretty',
-           'finding', 'level', 'protocol_table', 'plot_tasks', 'plot_shots', 'retrieval_figure', 'main']
+           'finding', 'level', 'step_table', 'protocol_table', 'plot_tasks', 'plot_shots', 'retrieval_figure', 'main']
 
 # %% ../nbs/34_tables.ipynb #2d229e78
 import argparse
@@ -91,6 +91,24 @@ def level(table, method='none', dataset='', k=5):
     r = table[(table.method == method) & (table.k == k)].iloc[0]
     return f'**{method}** on {dataset}: {r["mean"]*100:.1f} / {r.mean_5*100:.1f} Acc@1 / Acc@5, mean of {r.seeds} seeds.'
 
+# %% ../nbs/34_tables.ipynb #da6d2cfb
+def step_table(
+    dataset:str, name='rows.csv', root=None,
+)->pd.DataFrame:
+    "Acc@1 and Acc@5 of each meta-trained method less its own unadapted model's, k = 5 and 10"
+    root, lines = Path(root or outputs_root()), []
+    for file in sorted((root/'ablation').glob(f'{dataset}-*/{name}')):
+        lines.append(pd.read_csv(file, dtype=dict(fold=str)))
+    if not lines: return pd.DataFrame()
+    without, rows = pd.concat(lines), reference_rows(dataset, name, root)
+    out = []
+    for method in sorted(without.method.unique()):
+        both = pd.concat([rows[rows.method == method.removesuffix('-unadapted')], without[without.method == method]])
+        t = main_table(both[both.k > 1], baseline=method).dropna(subset='delta')
+        out += [dict(dataset=dataset, method=r.method, k=r.k, seeds=r.seeds) | {f'Acc@{q}': f'{d*100:+.1f} [{lo*100:+.1f}, {hi*100:+.1f}]' for q, d, lo, hi in
+                ((1, r.delta, r.delta_low, r.delta_high), (5, r.delta_5, r.delta_low_5, r.delta_high_5))} for r in t.itertuples()]
+    return pd.DataFrame(out)
+
 # %% ../nbs/34_tables.ipynb #93bc56da
 def protocol_table(
     rows:pd.DataFrame, k:int=5,
@@ -134,16 +152,17 @@ def retrieval_figure(
     methods=('none', 'ours-predicted'),
     tasks:int=4,
 ):
-    "Query, baseline's top ten and adapted top ten; the true photo framed"
+    "Query, baseline's top ten and adapted top ten, where the rank changed most, for better or worse; the true photo framed"
     photo, sketch = collection.photos.set_index('photo').row, collection.sketches.set_index('sketch').row
     pairs = shown[shown.method.isin(methods)].pivot(index=['task', 'sketch', 'photo'], columns='method', values=['rank', 'top']).dropna().reset_index()
-    pairs = pairs.sort_values('task').iloc[np.linspace(0, len(pairs)-1, min(tasks, len(pairs))).round().astype(int)]
+    change = (pairs['rank'][methods[1]] - pairs['rank'][methods[0]]).abs()
+    pairs = pairs.loc[change.sort_values(ascending=False, kind='stable').index[:tasks]]
     fig, axes = plt.subplots(2*len(pairs), 11, figsize=(8, 1.5*len(pairs)), dpi=80)
     for ax in axes.flat: ax.set(xticks=[], yticks=[]); ax.axis('off')
     for i, (_, p) in enumerate(pairs.iterrows()):
         for j, m in enumerate(methods):
             row = axes[2*i+j]
-            if j == 0: row[0].imshow(collection.sketch_pixels[sketch[p[('sketch', '')]]], cmap='gray'); row[0].set_title(p[('task', '')], fontsize=7)
+            if j == 0: row[0].imshow(collection.sketch_pixels[sketch[p[('sketch', '')]]], cmap='gray'); row[0].set_title(f"{p[('task', '')]}: rank {int(p[('rank', m)])}", fontsize=7, loc='left')
             else: row[0].text(.95, .5, f'adapted\nrank {int(p[("rank", m)])}', ha='right', va='center', fontsize=7, transform=row[0].transAxes)
             for ax, name in zip(row[1:], p[('top', m)].split('|')):
                 ax.imshow(collection.photo_pixels[photo[name]])

@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['parameters', 'check_parameters', 'guard', 'remember', 'run_notebook', 'main']
 
-# %% ../nbs/03_runs.ipynb #9ddd4aff
-import argparse, json, time
+# %% ../nbs/03_runs.ipynb #f777edb7
+import argparse, json, os, time
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat, yaml
@@ -74,6 +75,17 @@ def remember(
     "Called by a run notebook: keep some facts for `params.yaml`"
     with atomic(outputs_root()/run/'.facts.json') as tmp: tmp.write_text(json.dumps(facts))
 
+# %% ../nbs/03_runs.ipynb #78f12e76
+@contextmanager
+def _silent_stderr():
+    "Keep what a kernel says of itself while starting out of the one line a user reads; failures arrive as exceptions"
+    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try: yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept); os.close(null)
+
 # %% ../nbs/03_runs.ipynb #90d0f828
 def run_notebook(
     notebook,            # path of a parametrised notebook with a parameter `run`
@@ -87,7 +99,8 @@ def run_notebook(
     start = time.time()
     with atomic(out/'notebook.ipynb') as tmp:
         book = tmp.with_suffix('.ipynb')                  # papermill wants this ending
-        try: pm.execute_notebook(str(notebook), str(book), parameters=given, kernel_name=kernel, progress_bar=False, log_output=False)
+        try:
+            with _silent_stderr(): pm.execute_notebook(str(notebook), str(book), parameters=given, kernel_name=kernel, progress_bar=False, log_output=False)
         except pm.PapermillExecutionError as e:
             book.rename(out/'failed.ipynb')
             raise InputError(f'{Path(notebook).name} stopped: {e.ename}: {e.evalue} (see {out/"failed.ipynb"})') from None

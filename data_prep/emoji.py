@@ -17,7 +17,7 @@ import numpy as np, pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from afgsbir.core import command, data_root
-from afgsbir.pairs import split_by_category, write_collection
+from afgsbir.pairs import inherit_split, split_by_category, write_collection
 
 # %% [markdown]
 # Fixed lists: about 15 % of the categories validate, 25 % are unseen, and each unseen one has at least 12 instances.
@@ -122,7 +122,7 @@ def tables():
     photos = photos[photos.groupby('category').photo.transform('size') >= FEWEST].copy()
     sketches = sketches[sketches.photo.isin(photos.photo)]
     photos['split'] = split_by_category(photos, VAL, UNSEEN)
-    return photos, sketches.assign(split=sketches.photo.map(photos.set_index('photo').split))
+    return photos, sketches.assign(split=inherit_split(sketches, photos))
 
 def main(argv=None):
     p = argparse.ArgumentParser(description='Draw the emoji collection')

@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from afgsbir.core import InputError, command, data_root, source_root
-from afgsbir.pairs import parse_sketch, read_picture, split_by_photo, write_collection
+from afgsbir.pairs import inherit_split, parse_sketch, read_picture, split_by_photo, write_collection
 
 # %%
 def tables(source):
@@ -42,7 +42,7 @@ def main(argv=None):
     a = p.parse_args(argv)
     photos, sketches = tables(a.source or source_root()/'shoe304')
     photos['split'] = split_by_photo(photos)
-    sketches['split'] = sketches.photo.map(photos.set_index('photo').split)
+    sketches['split'] = inherit_split(sketches, photos)
     write_collection(a.root/'shoe304', photos, sketches, a.size, dict(source='shoe304', licence='research use'),
                      partial(read_picture, size=a.size, fit='pad'), split_by='photo', skip_unreadable=a.skip_unreadable)
 

@@ -142,7 +142,7 @@ def plot_shots(
         x = np.arange(len(g)) + .08*(i-2.5)
         ax.errorbar(x, g.delta*100, [(g.delta-g.delta_low)*100, (g.delta_high-g.delta)*100], fmt='o', ms=4, lw=1, label=method)
     ax.axhline(0, color='grey', lw=.8)
-    ax.set(xticks=range(t.k.nunique()), xticklabels=sorted(t.k.unique()), xlabel='support pairs k', ylabel='points of Acc@1\nagainst no adaptation'); ax.legend(fontsize=8, frameon=False, ncol=2)
+    ax.set(xticks=range(t.k.nunique()), xticklabels=sorted(t.k.unique()), xlabel='support pairs k', ylabel='points of Acc@1\nagainst no adaptation'); ax.legend(fontsize=8, frameon=False, loc='center left', bbox_to_anchor=(1, .5))
     return ax
 
 # %% ../nbs/34_tables.ipynb #28c65c57
@@ -157,7 +157,7 @@ def retrieval_figure(
     pairs = shown[shown.method.isin(methods)].pivot(index=['task', 'sketch', 'photo'], columns='method', values=['rank', 'top']).dropna().reset_index()
     change = (pairs['rank'][methods[1]] - pairs['rank'][methods[0]]).abs()
     pairs = pairs.loc[change.sort_values(ascending=False, kind='stable').index[:tasks]]
-    fig, axes = plt.subplots(2*len(pairs), 11, figsize=(8, 1.5*len(pairs)), dpi=80)
+    fig, axes = plt.subplots(2*len(pairs), 11, figsize=(8, 1.75*len(pairs)), dpi=80)
     for ax in axes.flat: ax.set(xticks=[], yticks=[]); ax.axis('off')
     for i, (_, p) in enumerate(pairs.iterrows()):
         for j, m in enumerate(methods):
@@ -167,7 +167,7 @@ def retrieval_figure(
             for ax, name in zip(row[1:], p[('top', m)].split('|')):
                 ax.imshow(collection.photo_pixels[photo[name]])
                 if name == p[('photo', '')]: ax.add_patch(plt.Rectangle((0, 0), 1, 1, transform=ax.transAxes, fill=False, ec='tab:green', lw=2.5))
-    fig.subplots_adjust(0, 0, 1, .95, .05, .12)
+    fig.subplots_adjust(0, 0, 1, .95, .05, .25)
     return fig
 
 # %% ../nbs/34_tables.ipynb #da57a745

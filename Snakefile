@@ -60,3 +60,24 @@ rule untrained:
     log: 'data/.log/untrained-{benchmark}.log'
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/41_evaluate.ipynb -f {input} -p run {wildcards.benchmark}-untrained >{log} 2>&1"
+
+# The default adaptation: the primary table (five folds), the paper's split with its cross-data-set tests, emoji, and each sketcher of shoe304 left out
+rule primary:
+    input: expand(f'{OUT}/default/fold-{{fold}}/rows.csv', fold=range(5))
+
+rule default:
+    input: expand(f'{OUT}/default/{{run}}/rows.csv', run=[*(f'fold-{i}' for i in range(5)), 'sketchy_mini', 'emoji', *(f'shoe304-{u}' for u in (1, 2, 3))])
+
+def default_run(w):
+    "Settings and further parameters of one run of the default adaptation"
+    kind, _, n = w.run.partition('-')
+    return dict(fold=('folds', f'-p fold {n}'), shoe304=('shoe304', f"-p leave '\"{n}\"'")).get(kind, (kind, ''))
+
+rule adapt:
+    input: lambda w: f'nbs/settings/{default_run(w)[0]}-default.yaml'
+    output: f'{OUT}/default/{{run}}/rows.csv'
+    wildcard_constraints: run='[a-z0-9_]+(-[0-9]+)?'
+    log: 'data/.log/default-{run}.log'
+    params: more=lambda w: default_run(w)[1]
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/42_default.ipynb -f {input} -p run default/{wildcards.run} {params.more} >{log} 2>&1"

@@ -73,6 +73,13 @@ def default_run(w):
     kind, _, n = w.run.partition('-')
     return dict(fold=('folds', f'-p fold {n}'), shoe304=('shoe304', f"-p leave '\"{n}\"'")).get(kind, (kind, ''))
 
+rule anatomy:
+    input: 'nbs/settings/sketchy_mini-anatomy.yaml'
+    output: f'{OUT}/anatomy/anatomy.csv'
+    log: 'data/.log/anatomy.log'
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/43_anatomy.ipynb -f {input} -p run anatomy >{log} 2>&1"
+
 rule adapt:
     input: lambda w: f'nbs/settings/{default_run(w)[0]}-default.yaml'
     output: f'{OUT}/default/{{run}}/rows.csv'

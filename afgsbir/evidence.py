@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MAIN', 'default_rows', 'compare', 'categories_needed', 'visible', 'span', 'evidence_table', 'verdict', 'photos_of',
-           'secondary', 'verdicts', 'forest', 'shots', 'main']
+           'secondary', 'verdicts', 'main', 'forest', 'shots']
 
 # %% ../nbs/36_evidence.ipynb #fd7bd581
 import argparse
@@ -115,6 +115,17 @@ def _worst(sets):
     found = [compare(r, 'ours-default', k=int(k), unit=u) | dict(set=name) for name, r, u in sets for k in sorted(r.k.unique())]
     return min(found, key=lambda c: c['low']) if found else None
 
+# %% ../nbs/36_evidence.ipynb #d5fab0f7
+def main(argv=None):
+    p = argparse.ArgumentParser(prog='python -m afgsbir.evidence', description='Print the criteria and the primary table')
+    p.add_argument('runs', nargs='?', default='fold-*', help="runs under default/, such as 'emoji'; without it the primary table and the criteria")
+    p.add_argument('--root', default=None, type=Path, help='folder of runs')
+    a = p.parse_args(argv)
+    rows = default_rows(a.runs, root=a.root)
+    if not len(rows): raise InputError(f'{a.root or outputs_root()}/default: no rows of {a.runs}; make primary')
+    print(evidence_table(rows[rows.dataset == rows.trained_on]).to_string(), '\n')
+    if a.runs == 'fold-*': print(verdicts(a.root).to_string(index=False))
+
 # %% ../nbs/36_evidence.ipynb #7932b930
 def forest(
     sets:list,       # of (name, rows, unit, k)
@@ -142,16 +153,6 @@ def shots(
     ax.axhline(0, color='grey', lw=.8)
     ax.set(xscale='log', xlabel='support pairs k', ylabel='points of Acc@1', xticks=[1, 2, 5, 10, 20], xticklabels=[1, 2, 5, 10, 20]); ax.legend(frameon=False, fontsize=8, loc='center left', bbox_to_anchor=(1, .5))
     return ax
-
-# %% ../nbs/36_evidence.ipynb #a26a2726
-def main(argv=None):
-    p = argparse.ArgumentParser(prog='python -m afgsbir.evidence', description='Print the criteria and the primary table')
-    p.add_argument('--root', default=None, type=Path, help='folder of runs')
-    a = p.parse_args(argv)
-    rows = default_rows('fold-*', root=a.root)
-    if not len(rows): raise InputError(f'{a.root or outputs_root()}/default: no fold has rows; make primary')
-    print(evidence_table(rows).to_string(), '\n')
-    print(verdicts(a.root).to_string(index=False))
 
 # %% ../nbs/36_evidence.ipynb #cdbd477e
 #| eval: false

@@ -80,12 +80,13 @@ def test_wrong_parameter_straight_to_papermill(tmp_path):
     assert done.returncode == 1 and "no parameter 'stpes'" in done.stderr
 
 
-@pytest.mark.parametrize('notebook', ['40_train', '41_evaluate'])
+@pytest.mark.parametrize('notebook', ['40_train', '41_evaluate', '42_default'])
 def test_one_parameters_cell(notebook):
     assert {'run', 'fold', 'folds'} <= set(parameters(ROOT/f'nbs/{notebook}.ipynb'))
 
 
 def test_every_settings_file_fits():
     for f in sorted((ROOT/'nbs/settings').glob('*.yaml')):
-        known = parameters(ROOT/f"nbs/{'40_train' if f.stem.endswith('train') else '41_evaluate'}.ipynb")
+        kinds = dict(train='40_train', evaluate='41_evaluate', default='42_default', anatomy='43_anatomy')
+        known = parameters(ROOT/f"nbs/{kinds[f.stem.rsplit('-', 1)[-1]]}.ipynb")
         assert set(yaml.safe_load(f.read_text())) <= set(known), f

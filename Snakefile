@@ -71,7 +71,8 @@ rule default:
 def default_run(w):
     "Settings and further parameters of one run of the default adaptation"
     kind, _, n = w.run.partition('-')
-    return dict(fold=('folds', f'-p fold {n}'), shoe304=('shoe304', f"-p leave '\"{n}\"'")).get(kind, (kind, ''))
+    name, more = dict(fold=('folds', f'-p fold {n}'), shoe304=('shoe304', f"-p leave '\"{n}\"'")).get(kind, (kind, ''))
+    return name, more + (f" -p seeds '[{config['seeds']}]'" if 'seeds' in config else '')
 
 rule anatomy:
     input: 'nbs/settings/sketchy_mini-anatomy.yaml'

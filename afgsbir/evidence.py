@@ -57,7 +57,7 @@ def visible(sd, n, power=.8, level=.05):
     "The smallest difference that n units can be expected to show, points"
     return (norm.ppf(1-level/2)+norm.ppf(power))*sd/n**.5
 
-# %% ../nbs/36_evidence.ipynb #d3320594
+# %% ../nbs/36_evidence.ipynb #d78b02a0
 def span(c, digits=1):
     "+1.2 [+0.3, +2.1]"
     return f'{c["delta"]:+.{digits}f} [{c["low"]:+.{digits}f}, {c["high"]:+.{digits}f}]'
@@ -73,7 +73,7 @@ def evidence_table(
             one, five = (compare(rows, m, baseline, k, metric=q, **where) for q in ('acc@1', 'acc@5'))
             line = {'method': m, 'k': k, 'Acc@1': f'{one["mean"]:.1f}', 'Acc@5': f'{five["mean"]:.1f}'}
             same = m == baseline
-            line |= {f'Acc@1 against {baseline}': '' if same else span(one), f'Acc@5 against {baseline}': '' if same else span(five), 'p': '' if same else f'{one["p"]:.3f}'}
+            line |= {f'Acc@1 against {baseline}': '' if same else span(one), f'Acc@5 against {baseline}': '' if same else span(five), 'p': '' if same else '<0.001' if one['p'] < .001 else f'{one["p"]:.3f}'}
             lines.append(line | {'better / worse': '' if same else f'{one["better"]} / {one["worse"]} of {one["n"]}'})
     return pd.DataFrame(lines).set_index(['method', 'k']) if lines else pd.DataFrame()
 

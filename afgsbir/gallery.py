@@ -29,7 +29,7 @@ def _read_card(folder):
     if not isinstance(card, dict) or card.get('kind') != KIND: raise InputError(f'{folder/"card.json"}: not the card of a gallery of ours; build the gallery again')
     return card
 
-# %% ../nbs/33_gallery.ipynb #5ca290b3
+# %% ../nbs/33_gallery.ipynb #03298476
 class Gallery:
     "Features of photos in the order they came; row numbers stay what they are, deleted or not"
     def __init__(self, folder):
@@ -45,7 +45,7 @@ class Gallery:
     def _open(self, segment):
         "Map one segment, and refuse a file that is not what the card says"
         file = self.folder/f'{segment["name"]}.npy'
-        try: rows = np.load(file, mmap_mode='r')
+        try: rows = np.load(file, mmap_mode='c')      # copy on write: torch wants writable memory, the file stays as it is
         except (OSError, ValueError) as e: raise InputError(f'{file}: missing or damaged; restore it from a copy or build the gallery again') from e
         if rows.shape != (segment['count'], self.dim) or rows.dtype != self.dtype: raise InputError(f'{file}: not the segment that card.json describes; restore it from a copy')
         self.rows.append(rows)

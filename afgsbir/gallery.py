@@ -29,7 +29,7 @@ def _read_card(folder):
     if not isinstance(card, dict) or card.get('kind') != KIND: raise InputError(f'{folder/"card.json"}: not the card of a gallery of ours; build the gallery again')
     return card
 
-# %% ../nbs/33_gallery.ipynb #03298476
+# %% ../nbs/33_gallery.ipynb #860ce4a1
 class Gallery:
     "Features of photos in the order they came; row numbers stay what they are, deleted or not"
     def __init__(self, folder):
@@ -45,12 +45,14 @@ class Gallery:
     def _open(self, segment):
         "Map one segment, and refuse a file that is not what the card says"
         file = self.folder/f'{segment["name"]}.npy'
-        try: rows = np.load(file, mmap_mode='c')      # copy on write: torch wants writable memory, the file stays as it is
-        except (OSError, ValueError) as e: raise InputError(f'{file}: missing or damaged; restore it from a copy or build the gallery again') from e
+        try:
+            rows = np.load(file, mmap_mode='c')      # copy on write: torch wants writable memory, the file stays as it is
+            scale = np.load(file.with_suffix('.scale.npy')) if self.dtype == 'int8' else None
+            names = (self.folder/f'{segment["name"]}.txt').read_text().split('\n')
+        except (OSError, ValueError, EOFError) as e: raise InputError(f'{file}: missing or damaged; restore it from a copy or build the gallery again') from e
         if rows.shape != (segment['count'], self.dim) or rows.dtype != self.dtype: raise InputError(f'{file}: not the segment that card.json describes; restore it from a copy')
-        self.rows.append(rows)
-        self.scales.append(np.load(file.with_suffix('.scale.npy')) if self.dtype == 'int8' else None)
-        self.names.append((self.folder/f'{segment["name"]}.txt').read_text().split('\n'))
+        if len(names) != len(rows) or scale is not None and len(scale) != len(rows): raise InputError(f'{file}: its names or scales are of another length; restore them from a copy')
+        for kept, part in ((self.rows, rows), (self.scales, scale), (self.names, names)): kept.append(part)
 
     def __len__(self): return int(self.alive.sum())
 
@@ -155,7 +157,7 @@ def exact(
         at = torch.cat([at, i+start], 1).gather(1, order)
     return best, at
 
-# %% ../nbs/33_gallery.ipynb #552a0258
+# %% ../nbs/33_gallery.ipynb #40bf27d0
 class Shortlist:
     "A FAISS index over unadapted embeddings of a gallery"
     def __init__(self, index, uid): self.index, self.uid = index, uid
@@ -178,6 +180,7 @@ def build_shortlist(
     if index is None: raise InputError(f'{gallery.folder}: an empty gallery cannot be indexed; append photos first')
     return Shortlist(index, gallery.card['uid'])
 
+# %% ../nbs/33_gallery.ipynb #be3d95d8
 @torch.no_grad()
 def extend_shortlist(shortlist, gallery, embed):
     "Add the rows that were appended since"
@@ -190,6 +193,7 @@ def extend_shortlist(shortlist, gallery, embed):
 def _same(shortlist, gallery):
     if shortlist.uid != gallery.card['uid']: raise InputError(f'{gallery.folder}: the index belongs to another gallery; build it again')
 
+# %% ../nbs/33_gallery.ipynb #12cf7c9e
 def save_shortlist(shortlist, file):
     "The index and whose it is, written whole"
     with atomic(file) as tmp: faiss.write_index(shortlist.index, str(tmp))

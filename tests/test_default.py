@@ -38,7 +38,7 @@ def test_saved_system_gives_its_rows(done):
 
 @pytest.mark.parametrize('given, message', [
     (dict(features=dict(sizze=3)), "'sizze' is no option of grid_features"), (dict(candidates=['csls', 'csls+gallery', 'magic']), "'magic' is none of"),
-    (dict(candidates=['centre']), 'the systems to beat'), (dict(leave='nobody'), "no category 'nobody' to leave out"), (dict(trained_on='nowhere'), 'run data_prep/')])
+    (dict(tests=[dict(dataset='emoji')]), 'must name dataset and ks'), (dict(candidates=['centre']), 'the systems to beat'), (dict(leave='nobody'), "no category 'nobody' to leave out"), (dict(trained_on='nowhere'), 'run data_prep/')])
 def test_wrong_parameters(tmp_path, given, message):
     p = run('42_default', tmp_path, run='default/x', **given)
     assert p.returncode == 2 and message in p.stderr and len(p.stderr.strip().splitlines()) == 1

@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['adapt_naive', 'adapt_copies', 'Fast', 'output', 'embed_fast', 'adapt', 'materialise']
 
-# %% ../nbs/20_adapt.ipynb #04d8ffd5
+# %% ../nbs/20_adapt.ipynb #75a74db0
 from typing import NamedTuple
 
 import torch, torch.nn.functional as F
 from torch import Tensor
 
 from .encoder import SKETCH, PHOTO
-from .triplet import support_loss
+from .triplet import support_loss, support_slope
 
 # %% ../nbs/20_adapt.ipynb #521f5cfd
 def adapt_naive(
@@ -47,7 +47,7 @@ def adapt_copies(
     r = rate['weight']
     return dict(weight=weight - (r[:, None] if r.ndim else r)*gw, bias=bias - rate['bias']*gb)
 
-# %% ../nbs/20_adapt.ipynb #7ee66953
+# %% ../nbs/20_adapt.ipynb #9348c372
 class Fast(NamedTuple):
     "An adapted M: the shared parameters and a correction of low rank per task"
     params: dict     # M, not copied
@@ -66,19 +66,31 @@ def output(
     if shared is None: shared = x@fast.params['weight'].T + fast.params['bias'][kind]
     same = torch.ones_like(fast.kinds) if len(fast.params['bias']) == 1 else fast.kinds == kind
     shift = (fast.bias*same[:, None].to(fast.bias)).sum(1, keepdim=True)
-    return shared - (x@fast.anchors.mT)@fast.weight - shift
+    return shared - (fast.anchors@x.mT).mT@fast.weight - shift
 
 def embed_fast(fast, x, kind=SKETCH, shared=None):
     "Adapted embeddings of unit length, (t, m, d)"
     return F.normalize(output(fast, x, kind, shared), dim=-1)
 
-# %% ../nbs/20_adapt.ipynb #78c4d123
+# %% ../nbs/20_adapt.ipynb #3269ada1
 def _slope(z, k, loss, second_order):
     "dL/dZ at the support's present outputs, (t, 2k, d)"
     if not z.requires_grad: z = z.requires_grad_()
-    return torch.autograd.grad(loss(z[:, :k], z[:, k:]).sum(), z, create_graph=second_order)[0]
+    with torch.enable_grad(): value = loss(z[:, :k], z[:, k:]).sum()
+    return torch.autograd.grad(value, z, create_graph=second_order)[0]
 
-# %% ../nbs/20_adapt.ipynb #15473ded
+def _kinds(k, device): return torch.tensor([SKETCH]*k + [PHOTO]*k, device=device)
+
+def _again(start, anchors, kinds, weight, bias, two_biases):
+    "The support's own outputs after the steps so far"
+    same = (kinds[:, None] == kinds).to(bias) if two_biases else torch.ones_like(bias[0]@bias[0].mT)
+    return start - (anchors@anchors.mT)@weight - same@bias
+
+def _start(params, sketch, photo):
+    "M's outputs of the support, (t, 2k, d)"
+    return torch.cat([x@params['weight'].T + params['bias'][kind] for x, kind in ((sketch, SKETCH), (photo, PHOTO))], 1)
+
+# %% ../nbs/20_adapt.ipynb #3ef654e8
 def adapt(
     params:dict,    # M: weight (d, dim), bias (1 or 2, d)
     sketch:Tensor,  # (t, k, dim) support sketches' features
@@ -87,20 +99,19 @@ def adapt(
     rate:dict,      # 'weight', 'bias': scalar, or (d,) one per row
     steps:int=1,
     second_order:bool=True,
+    slope=None,     # outputs (t, k, d), (t, k, d) -> dL/d outputs, likewise; in place of `loss`
+    start=None,     # M's outputs of the support (t, 2k, d), where known
 )->Fast:
     "One or more gradient steps on M for t tasks, without a copy of M (Eq. 2, exact)"
-    inner = params if second_order else {n: p.detach() for n, p in params.items()}
-    if not second_order: sketch, photo = sketch.detach(), photo.detach()
-    k, anchors = sketch.shape[1], torch.cat([sketch, photo], 1)
-    kinds = torch.tensor([SKETCH]*k + [PHOTO]*k, device=sketch.device)
-    start = torch.cat([x@inner['weight'].T + inner['bias'][kind] for x, kind in ((sketch, SKETCH), (photo, PHOTO))], 1)
-    gram = anchors@anchors.mT
-    same = (kinds[:, None] == kinds).to(gram) if len(params['bias']) == 2 else torch.ones_like(gram[0])
-    weight, bias = torch.zeros_like(start), torch.zeros_like(start)
-    with torch.enable_grad():
-        for _ in range(steps):
-            d = _slope(start - gram@weight - same@bias, k, loss, second_order)
-            weight, bias = weight + d*rate['weight'], bias + d*rate['bias']
+    if start is None: start = _start(params, sketch, photo)
+    if not second_order: start, sketch, photo = start.detach(), sketch.detach(), photo.detach()
+    k, anchors, kinds = sketch.shape[1], torch.cat([sketch, photo], 1), _kinds(sketch.shape[1], sketch.device)
+    weight = bias = torch.zeros_like(start)
+    for step in range(steps):
+        z = _again(start, anchors, kinds, weight, bias, len(params['bias']) == 2) if step else start
+        d = torch.cat(slope(z[:, :k], z[:, k:]), 1) if slope else _slope(z, k, loss, second_order)
+        if not second_order: d = d.detach()
+        weight, bias = weight + d*rate['weight'], bias + d*rate['bias']
     return Fast(params, anchors, kinds, weight, bias)
 
 # %% ../nbs/20_adapt.ipynb #756d9bd0

@@ -46,7 +46,7 @@ def command(main):
         print(f'error: {e}', file=sys.stderr)
         raise SystemExit(2)
 
-# %% ../nbs/00_core.ipynb #3de58f2c
+# %% ../nbs/00_core.ipynb #0f493116
 @contextmanager
 def atomic(
     path, # file or folder to appear whole
@@ -59,8 +59,13 @@ def atomic(
     try:
         yield tmp
         if tmp.is_dir(): _remove(path)
+        else: _to_disk(tmp)
         os.replace(tmp, path)
     finally: _remove(tmp)
+
+def _to_disk(path):
+    "A rename may outlive a power cut that its file does not, unless the file was there first"
+    with open(path, 'rb+') as f: os.fsync(f.fileno())
 
 def _remove_orphan(path):
     "Clear what a killed process left, not what a living one is writing"

@@ -4,17 +4,21 @@
 
 # %% auto #0
 __all__ = ['KIND', 'DTYPES', 'Gallery', 'create_gallery', 'append', 'delete', 'read_rows', 'blocks', 'name_of', 'exact',
-           'Shortlist', 'build_shortlist', 'extend_shortlist', 'save_shortlist', 'load_shortlist', 'search']
+           'unadapted', 'adapted_by', 'outputs_of', 'Shortlist', 'build_shortlist', 'extend_shortlist',
+           'save_shortlist', 'load_shortlist', 'search']
 
-# %% ../nbs/33_gallery.ipynb #65115e9d
-import json, uuid
+# %% ../nbs/33_gallery.ipynb #46ef71ec
+import hashlib, json, uuid
+from functools import cached_property, partial
 from pathlib import Path
 
 import faiss, numpy as np, torch, torch.nn.functional as F
 from numpy.lib.format import open_memmap
 from torch import Tensor
 
+from .adapt import embed_fast
 from .core import InputError, atomic
+from .encoder import PHOTO, embed, linear
 
 # %% ../nbs/33_gallery.ipynb #a7423358
 KIND, DTYPES = 'afgsbir gallery 1', ('float16', 'int8')
@@ -29,7 +33,7 @@ def _read_card(folder):
     if not isinstance(card, dict) or card.get('kind') != KIND: raise InputError(f'{folder/"card.json"}: not the card of a gallery of ours; build the gallery again')
     return card
 
-# %% ../nbs/33_gallery.ipynb #860ce4a1
+# %% ../nbs/33_gallery.ipynb #565fe178
 class Gallery:
     "Features of photos in the order they came; row numbers stay what they are, deleted or not"
     def __init__(self, folder):
@@ -59,6 +63,11 @@ class Gallery:
     @property
     def total(self): return int(self.starts[-1])   # rows ever written
 
+    @cached_property
+    def row_of(self):
+        "Name -> row of every photo that is there"
+        return {n: i for i, n in enumerate(n for part in self.names for n in part) if self.alive[i]}
+
 # %% ../nbs/33_gallery.ipynb #9edd1951
 def create_gallery(
     folder,
@@ -73,15 +82,14 @@ def create_gallery(
     _write_card(folder, dict(kind=KIND, uid=uuid.uuid4().hex, dim=dim, dtype=dtype, segments=[], deleted=''))
     return Gallery(folder)
 
-# %% ../nbs/33_gallery.ipynb #5a5854aa
+# %% ../nbs/33_gallery.ipynb #6d1f8de7
 def append(
     gallery:Gallery,
     features:Tensor, # (n, dim)
     names:list,      # n strings without line breaks: what a search answers with
 )->Gallery:          # the gallery with them
     "Add photos at the end"
-    if len(features) != len(names) or features.shape[1] != gallery.dim: raise InputError(f'{gallery.folder}: {len(names)} names for features {tuple(features.shape)}; the gallery holds features of {gallery.dim}')
-    if any('\n' in n for n in names): raise InputError(f'{gallery.folder}: a name holds a line break; rename the photo')
+    _may_append(gallery, features, names)
     if not len(names): return gallery
     name, x = f'segment-{len(gallery.rows):05d}', features.float().cpu().numpy()
     with atomic(gallery.folder/f'{name}.txt') as tmp: tmp.write_text('\n'.join(names))
@@ -91,7 +99,18 @@ def append(
         with atomic(gallery.folder/f'{name}.scale.npy') as tmp: _save(tmp, scale)
     with atomic(gallery.folder/f'{name}.npy') as tmp: _save(tmp, x.astype(gallery.dtype))
     _write_card(gallery.folder, gallery.card | dict(segments=gallery.card['segments'] + [dict(name=name, count=len(x))]))
-    return Gallery(gallery.folder)
+    larger = Gallery(gallery.folder)
+    larger.row_of = gallery.row_of | dict(zip(names, range(gallery.total, larger.total)))
+    return larger
+
+def _may_append(gallery, features, names):
+    "Refuse what would not come back as it went in"
+    where = gallery.folder
+    if len(features) != len(names) or features.shape[1] != gallery.dim: raise InputError(f'{where}: {len(names)} names for features {tuple(features.shape)}; the gallery holds features of {gallery.dim}')
+    if any('\n' in n for n in names): raise InputError(f'{where}: a name holds a line break; rename the photo')
+    twice = next((n for n in names if n in gallery.row_of), None) or (len(set(names)) < len(names) and max(names, key=names.count))
+    if twice: raise InputError(f'{where}: there would be two photos {twice!r}; delete the one that is there or rename the other')
+    if not torch.isfinite(features.half()).all(): raise InputError(f'{where}: a feature is not finite in half precision; scale the features (unit length is usual)')
 
 def _save(file, array):
     with open(file, 'wb') as f: np.save(f, array)
@@ -100,16 +119,15 @@ def delete(
     gallery:Gallery, names:list,
 )->Gallery:
     "Take photos out; their rows stay on disk and are never answered"
-    where = {n: i for i, n in enumerate(n for part in gallery.names for n in part)}
-    unknown = [n for n in names if n not in where or not gallery.alive[where[n]]]
+    unknown = [n for n in names if n not in gallery.row_of]
     if unknown: raise InputError(f'{gallery.folder}: holds no photo {unknown[0]!r} to delete')
-    gone = np.union1d(np.flatnonzero(~gallery.alive), [where[n] for n in names]).astype(np.int64)
+    gone = np.union1d(np.flatnonzero(~gallery.alive), [gallery.row_of[n] for n in names]).astype(np.int64)
     file = f'deleted-{len(gone):09d}.npy'
     with atomic(gallery.folder/file) as tmp: _save(tmp, gone)
     _write_card(gallery.folder, gallery.card | dict(deleted=file))
     return Gallery(gallery.folder)
 
-# %% ../nbs/33_gallery.ipynb #c3d9c32c
+# %% ../nbs/33_gallery.ipynb #df363a05
 def read_rows(
     gallery:Gallery,
     rows,      # (n,) row numbers, any order
@@ -119,45 +137,87 @@ def read_rows(
     part = np.searchsorted(gallery.starts, rows, side='right')-1
     for i in np.unique(part):
         at = np.flatnonzero(part == i)
-        local = rows[at]-gallery.starts[i]
-        x = torch.from_numpy(np.asarray(gallery.rows[i][local])).float()
-        out[torch.as_tensor(at)] = x if gallery.scales[i] is None else x*torch.from_numpy(gallery.scales[i][local])[:, None]
+        out[torch.as_tensor(at)] = _decoded(gallery, i, rows[at]-gallery.starts[i])
     return out
 
 def blocks(
-    gallery:Gallery, size:int=16384,
+    gallery:Gallery, size:int=4096, # rows at a time: few enough to stay in the processor's cache
 ):  # yields (first row, (n, dim) float32)
     "All features in order, a bounded block at a time"
-    for start, rows, scale in zip(gallery.starts, gallery.rows, gallery.scales):
-        for i in range(0, len(rows), size):
-            x = torch.from_numpy(np.asarray(rows[i:i+size])).float()
-            yield int(start)+i, x if scale is None else x*torch.from_numpy(scale[i:i+size])[:, None]
+    for part, start in enumerate(gallery.starts[:-1]):
+        for i in range(0, len(gallery.rows[part]), size): yield int(start)+i, _decoded(gallery, part, slice(i, i+size))
+
+def _decoded(gallery, part, at):
+    "Some rows of one segment in float32"
+    x = torch.from_numpy(np.asarray(gallery.rows[part][at])).float()
+    return x if gallery.scales[part] is None else x*torch.from_numpy(gallery.scales[part][at])[:, None]
 
 def name_of(gallery, row):
     "The name of one row"
     part = int(np.searchsorted(gallery.starts, row, side='right'))-1
     return gallery.names[part][int(row-gallery.starts[part])]
 
-# %% ../nbs/33_gallery.ipynb #bb7cacbd
+# %% ../nbs/33_gallery.ipynb #b468e079
 @torch.no_grad()
 def exact(
     gallery:Gallery,
     query:Tensor,  # (q, d) adapted embeddings
     embed,         # features (n, dim) to embeddings (n, d) under the adapted M
     n:int=10,
-    size:int=16384, # rows of a block
+    size:int=4096, # rows of a block
+    outputs=None,  # from `outputs_of`: then `embed` gets features and M's outputs of them
 )->tuple:          # scores (q, n), rows (q, n), best first
     "The n nearest photos, every one of them looked at"
     best, at = query.new_full((len(query), n), -torch.inf), torch.full((len(query), n), -1)
     for start, x in blocks(gallery, size):
-        score = query@embed(x).T
-        score[:, torch.as_tensor(~gallery.alive[start:start+len(x)])] = -torch.inf
+        score = query@(embed(x) if outputs is None else embed(x, _outputs_at(gallery, outputs, start, len(x)))).T
+        gone = ~gallery.alive[start:start+len(x)]
+        if gone.any(): score[:, torch.as_tensor(gone)] = -torch.inf
         top, i = score.topk(min(n, score.shape[1]), 1)
         best, order = torch.cat([best, top], 1).topk(n, 1)
         at = torch.cat([at, i+start], 1).gather(1, order)
     return best, at
 
-# %% ../nbs/33_gallery.ipynb #40bf27d0
+# %% ../nbs/33_gallery.ipynb #b877a83d
+def unadapted(params, kind=PHOTO):
+    "Features (n, dim) to embeddings (n, d) under M as it is"
+    return partial(embed, params, kind=kind)
+
+def adapted_by(fast, kind=PHOTO):
+    "Features (n, dim), and M's outputs (n, d) of them where known, to embeddings under an M adapted to one task"
+    return lambda x, shared=None: embed_fast(fast, x[None], kind, shared)[0].detach()
+
+# %% ../nbs/33_gallery.ipynb #f2c3cdee
+@torch.no_grad()
+def outputs_of(
+    gallery:Gallery,
+    params:dict,     # M
+    kind:int=PHOTO,
+    size:int=4096,
+)->list:             # of (rows, d) float32, memory-mapped, one per segment
+    "M's outputs of all photos before normalisation, computed where they are missing"
+    digest = hashlib.sha256(b''.join(params[n].detach().cpu().contiguous().numpy().tobytes() for n in ('weight', 'bias')) + bytes([kind % 256])).hexdigest()[:16]
+    folder, parts = gallery.folder/f'outputs-{digest}', []
+    for part, segment in enumerate(gallery.card['segments']):
+        file = folder/f'{segment["name"]}.npy'
+        if not file.exists():
+            with atomic(file) as tmp: _write_outputs(tmp, gallery, part, lambda x: linear(params, x, kind), len(params['weight']), size)
+        parts.append(np.load(file, mmap_mode='c'))
+        if parts[-1].shape != (segment['count'], len(params['weight'])): raise InputError(f'{file}: not the outputs of its segment; delete {folder}')
+    return parts
+
+def _write_outputs(file, gallery, part, output, d, size):
+    count = len(gallery.rows[part])
+    out = open_memmap(file, 'w+', np.float32, (count, d))
+    for i in range(0, count, size): out[i:i+size] = output(_decoded(gallery, part, slice(i, i+size))).numpy()
+    out.flush()
+
+def _outputs_at(gallery, outputs, start, n):
+    "Outputs of n rows from `start` on, all in one segment"
+    part = int(np.searchsorted(gallery.starts, start, side='right'))-1
+    return torch.from_numpy(outputs[part][start-gallery.starts[part]:][:n])
+
+# %% ../nbs/33_gallery.ipynb #e684a5e5
 class Shortlist:
     "A FAISS index over unadapted embeddings of a gallery"
     def __init__(self, index, uid): self.index, self.uid = index, uid
@@ -167,7 +227,7 @@ def build_shortlist(
     gallery:Gallery,
     embed,           # features (n, dim) to unadapted embeddings (n, d)
     factory:str='SQfp16', # see faiss.index_factory; 'Flat' is exact, 'IVF1024,SQfp16' for very large galleries
-    size:int=16384,
+    size:int=65536,  # rows of a block; the first one trains the index
 )->Shortlist:
     "Index all rows of the gallery"
     index = None

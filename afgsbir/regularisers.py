@@ -67,7 +67,7 @@ class Semantic(nn.Module):
         "Features (n, dim) and their task numbers (n,); between 0 and 1"
         return (1-F.cosine_similarity(self.decode(x*SCALE), self.words[label])).mean()/2
 
-# %% ../nbs/12_regularisers.ipynb #19e80842
+# %% ../nbs/12_regularisers.ipynb #f3dd2c71
 class Regularisers(nn.Module):
     "The switched-on terms, weighted: `forward` returns a dict of scalars"
     def __init__(self, dim, classes, words=None, domain=0., discriminative=0., semantic=0.):
@@ -79,6 +79,7 @@ class Regularisers(nn.Module):
 
     def forward(self, sketch, photo, sketch_label, photo_label):
         "Features of both kinds and their task numbers to the weighted terms"
+        if not any(self.weights.values()): return {}
         x, label, w = torch.cat([sketch, photo]), torch.cat([sketch_label, photo_label]), self.weights
         out = {}
         if self.domain: out['domain'] = w['domain']*self.domain(sketch, photo)

@@ -6,7 +6,7 @@
 __all__ = ['DEFAULTS', 'settings', 'make_encoder', 'make_learner', 'make_optimiser', 'batch_at', 'features_of', 'as_trained',
            'adapted', 'validate', 'trained_state', 'save_checkpoint', 'load_checkpoint', 'train']
 
-# %% ../nbs/30_train.ipynb #e124f17a
+# %% ../nbs/30_train.ipynb #e061236f
 import json, math
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from .core import InputError, atomic, pick_device, rng, seed_torch
 from .encoder import PHOTO, SKETCH, Encoder, encode, load_backbone, open_maps
 from .episodes import Episodes, able, sample_episodes, tasks
 from .evaluate import Features, evaluate, no_adaptation
-from .meta import Adapter, Learner
+from .meta import Adapter, Learner, compiled
 from .pairs import Collection
 from .regularisers import Regularisers
 
@@ -155,7 +155,7 @@ def load_checkpoint(
     if unexpected or any(not n.startswith('encoder.frozen') for n in missing): raise InputError(f'{file}: does not fit its own settings; train it again')
     return learner.eval(), s, facts
 
-# %% ../nbs/30_train.ipynb #841953ed
+# %% ../nbs/30_train.ipynb #4251ba43
 def train(
     collection:Collection,
     out,                # folder of the run
@@ -164,6 +164,7 @@ def train(
     mixed_precision:str='no', # 'no', 'bf16' or 'fp16'
     save_every:int=10,  # steps between saved states
     bar:bool=True,
+    compile:bool=False, # compile what follows the features, see `compiled`
 )->tuple:               # (the best Learner, history: list of dicts)
     "Train to the last step, from wherever an earlier run was stopped, and keep the best on validation"
     acc = Accelerator(cpu=pick_device(device).type == 'cpu', mixed_precision=mixed_precision,
@@ -171,6 +172,7 @@ def train(
     pool, val = able(tasks(collection, 'train', s['by']), s['k']), able(tasks(collection, 'val', s['by']), s['k'])
     if not pool or not val: raise InputError(f'{collection.name}: no {"training" if not pool else "validation"} task can give k={s["k"]} pairs and a query')
     learner, maps = _begin(collection, pool, s, acc.device)
+    if compile: compiled(learner)
     opt, schedule = make_optimiser(learner, s)
     model, opt = acc.prepare(learner, opt)
     state = _resume(Path(out)/'state'/'state.pt', s, learner, opt, schedule)

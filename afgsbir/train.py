@@ -155,7 +155,7 @@ def load_checkpoint(
     if unexpected or any(not n.startswith('encoder.frozen') for n in missing): raise InputError(f'{file}: does not fit its own settings; train it again')
     return learner.eval(), s, facts
 
-# %% ../nbs/30_train.ipynb #4251ba43
+# %% ../nbs/30_train.ipynb #8d0d4e47
 def train(
     collection:Collection,
     out,                # folder of the run
@@ -169,6 +169,7 @@ def train(
     "Train to the last step, from wherever an earlier run was stopped, and keep the best on validation"
     acc = Accelerator(cpu=pick_device(device).type == 'cpu', mixed_precision=mixed_precision,
                       kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+    if s['n_tasks'] % acc.num_processes: raise InputError(f'n_tasks={s["n_tasks"]}: cannot be shared evenly by {acc.num_processes} processes; choose a multiple')
     pool, val = able(tasks(collection, 'train', s['by']), s['k']), able(tasks(collection, 'val', s['by']), s['k'])
     if not pool or not val: raise InputError(f'{collection.name}: no {"training" if not pool else "validation"} task can give k={s["k"]} pairs and a query')
     learner, maps = _begin(collection, pool, s, acc.device)

@@ -1,5 +1,5 @@
 "Two processes share the tasks of every step and end where one process ends."
-import os, subprocess, sys
+import json, os, subprocess, sys
 from pathlib import Path
 
 import torch
@@ -29,3 +29,36 @@ def test_two_processes(tmp_path):
     for name in a:
         # float32 sums in another order; AdamW turns tiny differences of tiny gradients into steps of up to lr
         torch.testing.assert_close(a[name], b[name], rtol=1e-3, atol=2e-3, msg=lambda m: f'{name}: {m}')
+
+
+LINEAR = '''
+import json, sys, torch
+from accelerate import Accelerator
+acc = Accelerator(cpu=True)
+tasks = torch.tensor([1., 2., 4., 8.])[acc.process_index::acc.num_processes]       # as `batch_at` shares them out
+model = torch.nn.Linear(1, 1, bias=False)
+with torch.no_grad(): model.weight.fill_(3.)
+wrapped = acc.prepare(model)
+loss = wrapped(tasks[:, None]).mean()                                              # mean over this process's tasks of w x
+acc.backward(loss)
+open(f'{sys.argv[1]}/{acc.process_index}', 'w').write(json.dumps([loss.item(), model.weight.grad.item()]))
+'''
+
+
+def test_gradients_of_a_linear_case(tmp_path):
+    "d/dw of the mean of w x over tasks 1, 2, 4, 8 is their mean, 3.75, on every rank, though their own means are 2.5 and 5"
+    (tmp_path/'p.py').write_text(LINEAR)
+    for n, losses in ((1, [3*3.75]), (2, [3*2.5, 3*5.])):
+        (out := tmp_path/str(n)).mkdir()
+        done = subprocess.run([sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', str(n), str(tmp_path/'p.py'), str(out)],
+                              cwd=repo_root(), env=os.environ | dict(OMP_NUM_THREADS='1', ACCELERATE_USE_CPU='true'), capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert [json.loads((out/str(i)).read_text()) for i in range(n)] == [[l, 3.75] for l in losses]
+
+
+def test_tasks_that_cannot_be_shared_are_refused(tmp_path):
+    (tmp_path/'p.py').write_text(PROGRAM.replace('n_tasks=4', 'n_tasks=3'))
+    done = subprocess.run([sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2', str(tmp_path/'p.py'), str(tmp_path/'two')],
+                          cwd=repo_root(), env=os.environ | dict(OMP_NUM_THREADS='1', ACCELERATE_USE_CPU='true'), capture_output=True, text=True)
+    assert done.returncode != 0 and 'cannot be shared evenly by 2 processes' in done.stderr
+    assert not (tmp_path/'two').exists()

@@ -1,0 +1,83 @@
+"A local Ray cluster with two workers, one killed while it works, answers as one process does."
+import os, signal, threading, time
+
+import numpy as np, pytest, torch
+from PIL import Image
+
+from afgsbir.core import rng
+from afgsbir.encoder import init_params
+from afgsbir.gallery import Gallery, read_rows, unadapted
+from afgsbir.shards import Server, encode_shard, encode_with_ray, exact_shard, exact_with_ray, index_shard, merge, plan, serve_with_ray
+
+ray = pytest.importorskip('ray', reason="ray is not installed; pip install 'afgsbir[cluster]'")
+
+
+@pytest.fixture(scope='module')
+def cluster():
+    os.environ['RAY_USAGE_STATS_ENABLED'] = '0'
+    ray.init(num_cpus=2, object_store_memory=200 << 20, include_dashboard=False, log_to_driver=False, logging_level='ERROR')
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(scope='module')
+def pictures(tmp_path_factory):
+    folder, chance = tmp_path_factory.mktemp('pictures'), rng('cluster')
+    for i in range(60): Image.fromarray(chance.integers(0, 255, (16, 16, 3), np.uint8)).save(folder/f'{i:03d}.png')
+    files = sorted(folder.glob('*.png'))
+    return plan([f.stem for f in files], files, size=5)
+
+
+def slow_encoder(log=None, wait=0.):
+    "Eight rows of the picture; leaves its process number where the test can read it"
+    def make():
+        def encode(x):
+            if log: open(f'{log}/{os.getpid()}', 'a').write('x')
+            time.sleep(wait)
+            return torch.from_numpy(x[:, :8, :, 0].copy()).float().flatten(1)/255
+        return encode
+    return make
+
+
+def kill_first(log):
+    "Once two workers are at work, kill one of them; returns a list that will hold its process number"
+    killed = []
+    def wait():
+        until = time.time()+120
+        while len(at_work := sorted(int(p) for p in os.listdir(log))) < 2 and time.time() < until: time.sleep(.02)
+        os.kill(at_work[0], signal.SIGKILL); killed.append(at_work[0])
+    threading.Thread(target=wait, daemon=True).start()
+    return killed
+
+
+def test_encoding_survives_a_killed_worker(cluster, pictures, tmp_path):
+    make = slow_encoder()
+    alone = [encode_shard(w, tmp_path/'alone', make(), 16) for w in pictures]
+    (tmp_path/'log').mkdir()
+    killed = kill_first(tmp_path/'log')
+    shards = encode_with_ray(pictures, tmp_path/'many', slow_encoder(str(tmp_path/'log'), .3), workers=2, size=16)
+    assert killed and len(os.listdir(tmp_path/'log')) > 2                       # one died, and another came in its place
+    assert len(shards) == len(alone) == 12
+    for a, b in zip(alone, shards):
+        assert Gallery(a).names == Gallery(b).names
+        assert torch.equal(read_rows(Gallery(a), range(5)), read_rows(Gallery(b), range(5)))
+    assert not list((tmp_path/'many').glob('.*'))                               # nothing half-written is left
+
+
+def test_search_survives_a_killed_worker(cluster, pictures, tmp_path):
+    make = slow_encoder()
+    shards = [encode_shard(w, tmp_path/'s', make(), 16) for w in pictures]
+    embed = unadapted(init_params(128, 6))
+    query = embed(torch.rand(3, 128, generator=torch.Generator().manual_seed(0)))
+    alone = merge([exact_shard(s, query, embed) for s in shards])
+    (log := tmp_path/'log').mkdir()
+    def slow_embed(x):
+        open(f'{log}/{os.getpid()}', 'a').write('x'); time.sleep(.3)
+        return embed(x)
+    killed = kill_first(log)
+    assert exact_with_ray(shards, query, slow_embed) == alone
+    assert killed and len(os.listdir(log)) > 2
+
+    for s in shards: index_shard(s, embed, 'Flat')
+    ask = serve_with_ray(shards, workers=2)
+    assert ask(query, embed, short=5) == Server(shards).ask(query, embed, short=5) == alone      # a shortlist of everything is exact

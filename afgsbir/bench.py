@@ -5,22 +5,24 @@
 # %% auto #0
 __all__ = ['COLUMNS', 'PEERS', 'alternate', 'race_rows', 'row', 'save_bench', 'machine', 'Given', 'some_tasks', 'learner_for',
            'inner_loss', 'outer_loss', 'Head', 'by_higher', 'by_torchopt', 'by_clones', 'by_copies', 'stepper',
-           'head_steps', 'make_backbone', 'bare_pass', 'whole_steps', 'peak_memory']
+           'head_steps', 'make_backbone', 'bare_pass', 'whole_steps', 'peak_memory', 'Drawing', 'draw_gallery', 'Known',
+           'known', 'Asked', 'asked', 'adapted_to', 'first_answer', 'recall', 'read_once', 'one_product']
 
-# %% ../nbs/37_bench.ipynb #9d77b1cb
+# %% ../nbs/37_bench.ipynb #f67dd776
 import platform, time
 from functools import partial
 from pathlib import Path
-from statistics import median
+from typing import NamedTuple
 
 import numpy as np, pandas as pd, torch, torch.nn.functional as F
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from .adapt import adapt_copies
-from .core import atomic
-from .encoder import Encoder, load_backbone
-from .episodes import Episodes
+from .adapt import adapt_copies, embed_fast
+from .core import atomic, rng
+from .encoder import SKETCH, Encoder, LiveMaps, at_size, embed, encode, load_backbone
+from .episodes import Episodes, able, draw, sample_episodes, tasks
+from .gallery import Gallery, adapted_by, append, create_gallery, search
 from .meta import Adapter, Learner, compiled, negatives
 from .regularisers import Regularisers
 from .triplet import distances, support_loss, triplets
@@ -230,3 +232,109 @@ def peak_memory(
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as p: f()
     changes = sorted((e.start_ns(), e.nbytes()) for e in p.profiler.kineto_results.events() if e.name() == '[memory]')
     return float(np.cumsum([0]+[n for _, n in changes]).max())/2**20
+
+# %% ../nbs/37_bench.ipynb #8f5da684
+class Drawing:
+    "Draws features like given ones"
+    def __init__(self, real:Tensor, near:float=.7, directions:int=256):
+        centre = real-real.mean(0)
+        self.mean, self.real, self.near = real.mean(0), real, near
+        self.axes = torch.svd_lowrank(centre, q=min(directions, *real.shape), niter=2)[2]
+        self.at = centre@self.axes
+        self.rest, self.spread = centre-self.at@self.axes.T, self.at.std(0)
+
+    def __call__(self, n, chance:torch.Generator):
+        "n features (n, dim) of unit length"
+        i, j = torch.randint(len(self.real), (2, n), generator=chance)
+        at = self.near*self.at[i] + (1-self.near**2)**.5*self.spread*torch.randn(n, len(self.spread), generator=chance)
+        return F.normalize(self.mean + at@self.axes.T + self.rest[j], dim=1)
+
+def draw_gallery(
+    folder, real:Tensor, # (n, dim) features of the planted photos, which come first
+    total:int,
+    dtype:str='float16', seed:int=0, segment:int=65536,
+)->Gallery:
+    "A gallery of `total` photos on disk, written segment by segment"
+    gallery, draw, chance = create_gallery(folder, real.shape[1], dtype), Drawing(real), torch.Generator().manual_seed(seed)
+    gallery = append(gallery, real[:total], [f'real {i}' for i in range(min(total, len(real)))])
+    while gallery.total < total:
+        n = min(segment, total-gallery.total)
+        gallery = append(gallery, draw(n, chance), [f'drawn {gallery.total+i}' for i in range(n)])
+    return gallery
+
+# %% ../nbs/37_bench.ipynb #2a0ed27c
+class Known(NamedTuple):
+    "A collection's features and a head that learned to adapt on its training tasks"
+    sketches: Tensor  # (n, dim)
+    photos: Tensor
+    adapter: Adapter
+    unseen: list      # test tasks
+
+def known(
+    collection, encoder,
+    size:int=128, steps:int=200, k:int=5, d:int=64, lr:float=1e-3, seed:int=0,
+)->Known:
+    "Encode a collection with a frozen encoder and meta-train M on what comes out"
+    maps = LiveMaps(at_size(collection, size), encoder.eval())
+    x = {kind: encode(encoder, maps, kind, np.arange(len(maps.pixels[kind]))) for kind in ('sketches', 'photos')}
+    seen, unseen = (able(tasks(collection, split), k) for split in ('train', 'test'))
+    learner = Learner(Given(), Adapter(encoder.dim, d, 1., 'layer', 'learned', soft=.1), Regularisers(encoder.dim, 1), swap=True)
+    learner.adapter.start(torch.cat([*x.values()])[:4000])
+    opt = torch.optim.AdamW(learner.adapter.parameters(), lr)
+    for step in range(steps):
+        e = sample_episodes(seen, 8, k, 6, 12, rng('bench', seed, step))
+        loss = learner.match(x['sketches'][e.sketch], x['photos'][e.photo], e).mean()
+        opt.zero_grad(); loss.backward(); opt.step()
+    return Known(x['sketches'], x['photos'], learner.adapter.requires_grad_(False), unseen)
+
+# %% ../nbs/37_bench.ipynb #5635eb57
+class Asked(NamedTuple):
+    "Five pairs of an unseen category, and sketches to ask with"
+    sketch: Tensor # (1, k, dim)
+    photo: Tensor  # (1, k, dim)
+    ids: Tensor    # (1, k)
+    query: Tensor  # (q, dim)
+
+def asked(
+    have:Known, i:int, # which unseen task
+    k:int=5, n_query:int=5, seed:int=0,
+)->Asked:
+    "Draw support and queries of one unseen task"
+    task = have.unseen[i % len(have.unseen)]
+    support, query = draw(task, k, rng('asked', seed, i))
+    own = torch.as_tensor(task.own[support])
+    pick = lambda rows: have.sketches[torch.as_tensor(task.sketches[rows])]
+    return Asked(pick(support)[None], have.photos[own][None], own[None], pick(query[:n_query]))
+
+@torch.no_grad()
+def adapted_to(
+    adapter:Adapter, a:Asked,
+    times:float=1., # the step, so many times as long
+)->tuple:          # (queries (q, d), the function that embeds photos, queries before the step)
+    "Adapt to the pairs and embed the queries"
+    fast = adapter(a.sketch, a.photo, a.ids)
+    if times != 1: fast = fast._replace(weight=times*fast.weight, bias=times*fast.bias)
+    return embed_fast(fast, a.query[None], SKETCH)[0], adapted_by(fast), embed(adapter.params, a.query, SKETCH)
+
+def first_answer(have, a, gallery, shortlist, n=10, short=500):
+    "From features of five pairs and a sketch to the ten best photos"
+    query, after, before = adapted_to(have.adapter, a._replace(query=a.query[:1]))
+    return search(gallery, shortlist, query, after, before, n, short)[1]
+
+def recall(found, true):
+    "Share of the exact answers that the fast path found, (q, n) each"
+    return float(np.mean([len(set(f) & set(t))/len(t) for f, t in zip(found.tolist(), true.tolist())]))
+
+# %% ../nbs/37_bench.ipynb #4537bdf4
+def read_once(gallery, size=4096):
+    "Copy every feature of the gallery through a buffer"
+    buffer = np.empty((size, gallery.dim), gallery.dtype)
+    for rows in gallery.rows:
+        for i in range(0, len(rows), size): part = rows[i:i+size]; buffer[:len(part)] = part
+
+def one_product(total:int, weight:Tensor, size=4096):
+    "The product of `total` features with M, in memory"
+    x = torch.randn(min(size, total), weight.shape[1])
+    def product():
+        for i in range(0, total, size): x[:min(size, total-i)]@weight.T
+    return product

@@ -7,7 +7,7 @@ __all__ = ['KIND', 'DTYPES', 'Gallery', 'create_gallery', 'append', 'delete', 'r
            'unadapted', 'adapted_by', 'outputs_of', 'Shortlist', 'build_shortlist', 'extend_shortlist',
            'save_shortlist', 'load_shortlist', 'search']
 
-# %% ../nbs/33_gallery.ipynb #46ef71ec
+# %% ../nbs/33_gallery.ipynb #a5aa59aa
 import hashlib, json, uuid
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,7 +16,7 @@ import faiss, numpy as np, torch, torch.nn.functional as F
 from numpy.lib.format import open_memmap
 from torch import Tensor
 
-from .adapt import embed_fast
+from .adapt import embed_fast, materialise
 from .core import InputError, atomic
 from .encoder import PHOTO, embed, linear
 
@@ -178,14 +178,15 @@ def exact(
         at = torch.cat([at, i+start], 1).gather(1, order)
     return best, at
 
-# %% ../nbs/33_gallery.ipynb #b877a83d
+# %% ../nbs/33_gallery.ipynb #0748d588
 def unadapted(params, kind=PHOTO):
     "Features (n, dim) to embeddings (n, d) under M as it is"
     return partial(embed, params, kind=kind)
 
 def adapted_by(fast, kind=PHOTO):
     "Features (n, dim), and M's outputs (n, d) of them where known, to embeddings under an M adapted to one task"
-    return lambda x, shared=None: embed_fast(fast, x[None], kind, shared)[0].detach()
+    new = {n: v[0].detach() for n, v in materialise(fast).items()}        # one task: W' is small enough to write out
+    return lambda x, shared=None: embed(new, x, kind) if shared is None else embed_fast(fast, x[None], kind, shared)[0].detach()
 
 # %% ../nbs/33_gallery.ipynb #f2c3cdee
 @torch.no_grad()

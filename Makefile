@@ -6,7 +6,7 @@ export MALLOC_MMAP_MAX_ := 0
 export MALLOC_TRIM_THRESHOLD_ := 1000000000000
 export MALLOC_TOP_PAD_ := 268435456
 JOBS ?= $(shell nproc)
-.PHONY: run test data data-research runs primary site lab clean setup
+.PHONY: run test data data-research runs primary bench site lab clean setup
 
 run: data
 	snakemake -j $(JOBS) --config out=outputs/demo benchmarks=emoji seeds=0 methods=none,anil,ours-fixed,ours-predicted
@@ -45,6 +45,12 @@ runs: data
 primary: data
 	snakemake -j $(JOBS) primary
 	@$(PY) -m afgsbir.evidence
+
+# what it costs: every comparison of speed and memory, in under 15 minutes on 2 cores; on sketchy_mini where it is prepared
+BENCH_ON ?= $(if $(wildcard data/sketchy_mini/card.json),sketchy_mini,emoji)
+bench: data
+	$(PY) -m afgsbir.runs nbs/44_bench.ipynb -f nbs/settings/bench.yaml -p collection $(BENCH_ON)
+	@$(PY) -m afgsbir.bench outputs/bench/rows.csv
 
 site: setup
 	$(PY) .ci/site.py

@@ -7,7 +7,7 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOW = ['01_pairs', '10_encoder', '11_triplet', '20_adapt', '21_margin', '22_meta', '23_hubs', '24_shift', '34_tables', '50_results', '51_demo', '52_adapting', '53_protocol',
-        '54_anatomy', '55_better', '56_where', '57_margins', 'index']
+        '54_anatomy', '55_better', '56_where', '57_margins', '58_costs', '59_billion', 'index']
 
 for name in sys.argv[1:] or SHOW:
     file = ROOT/'nbs'/f'{name}.ipynb'

@@ -90,7 +90,7 @@ def _start(params, sketch, photo):
     "M's outputs of the support, (t, 2k, d)"
     return torch.cat([x@params['weight'].T + params['bias'][kind] for x, kind in ((sketch, SKETCH), (photo, PHOTO))], 1)
 
-# %% ../nbs/20_adapt.ipynb #3ef654e8
+# %% ../nbs/20_adapt.ipynb #89a55696
 def adapt(
     params:dict,    # M: weight (d, dim), bias (1 or 2, d)
     sketch:Tensor,  # (t, k, dim) support sketches' features
@@ -99,7 +99,7 @@ def adapt(
     rate:dict,      # 'weight', 'bias': scalar, or (d,) one per row
     steps:int=1,
     second_order:bool=True,
-    slope=None,     # outputs (t, k, d), (t, k, d) -> dL/d outputs, likewise; in place of `loss`
+    slope=None,     # outputs (t, 2k, d) -> dL/d outputs, likewise; in place of `loss`
     start=None,     # M's outputs of the support (t, 2k, d), where known
 )->Fast:
     "One or more gradient steps on M for t tasks, without a copy of M (Eq. 2, exact)"
@@ -109,7 +109,7 @@ def adapt(
     weight = bias = torch.zeros_like(start)
     for step in range(steps):
         z = _again(start, anchors, kinds, weight, bias, len(params['bias']) == 2) if step else start
-        d = torch.cat(slope(z[:, :k], z[:, k:]), 1) if slope else _slope(z, k, loss, second_order)
+        d = slope(z) if slope else _slope(z, k, loss, second_order)
         if not second_order: d = d.detach()
         weight, bias = weight + d*rate['weight'], bias + d*rate['bias']
     return Fast(params, anchors, kinds, weight, bias)

@@ -6,10 +6,11 @@
 __all__ = ['COLUMNS', 'PEERS', 'alternate', 'race_rows', 'row', 'save_bench', 'machine', 'Given', 'some_tasks', 'learner_for',
            'inner_loss', 'outer_loss', 'Head', 'by_higher', 'by_torchopt', 'by_clones', 'by_copies', 'stepper',
            'head_steps', 'make_backbone', 'bare_pass', 'whole_steps', 'peak_memory', 'Drawing', 'draw_gallery', 'Known',
-           'known', 'Asked', 'asked', 'adapted_to', 'first_answer', 'recall', 'read_once', 'one_product']
+           'known', 'Asked', 'asked', 'adapted_to', 'first_answer', 'recall', 'read_once', 'one_product', 'targets',
+           'main']
 
-# %% ../nbs/37_bench.ipynb #f67dd776
-import platform, time
+# %% ../nbs/37_bench.ipynb #149f053d
+import argparse, platform, time
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from .adapt import adapt_copies, embed_fast
-from .core import atomic, rng
+from .core import InputError, atomic, command, outputs_root, rng
 from .encoder import SKETCH, Encoder, LiveMaps, at_size, embed, encode, load_backbone
 from .episodes import Episodes, able, draw, sample_episodes, tasks
 from .gallery import Gallery, adapted_by, append, create_gallery, search
@@ -338,3 +339,20 @@ def one_product(total:int, weight:Tensor, size=4096):
     def product():
         for i in range(0, total, size): x[:min(size, total-i)]@weight.T
     return product
+
+# %% ../nbs/37_bench.ipynb #6052b473
+def targets(file)->pd.DataFrame:
+    "The rows with a target, and whether each was met"
+    try: rows = pd.read_csv(file)
+    except (OSError, ValueError) as e: raise InputError(f'{file}: no rows of a benchmark; run `make bench` first') from e
+    if list(rows) != COLUMNS: raise InputError(f'{file}: not the rows of a benchmark; run `make bench` again')
+    return rows[rows.target.notna()].drop(columns=['repeats']).reset_index(drop=True)
+
+def main(argv=None):
+    p = argparse.ArgumentParser(prog='python -m afgsbir.bench', description='Print the targets of a benchmark and what was measured')
+    p.add_argument('file', nargs='?', default=outputs_root()/'bench'/'rows.csv')
+    rows = targets(p.parse_args(argv).file)
+    print(rows.round(3).to_markdown(index=False))
+    print(f'{int((rows.met.astype(str) == "True").sum())} of {len(rows)} targets met')
+
+if __name__ == '__main__': command(main)

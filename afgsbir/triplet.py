@@ -63,25 +63,26 @@ def support_loss(
     own = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
     return triplets(dist, own, ids[:, :, None] != ids[:, None], margin, soft)
 
-# %% ../nbs/11_triplet.ipynb #2cd05eb6
+# %% ../nbs/11_triplet.ipynb #b282623d
 def support_slope(
-    sketch:Tensor, # (t, k, d) as in `support_loss`
-    photo:Tensor,  # (t, k, d)
-    ids:Tensor,    # (t, k)
-    margin,        # float or (t,)
+    outputs:Tensor, # (t, 2k, d) M's outputs of the support: k sketches, then their k photos
+    ids:Tensor,     # (t, k) as in `support_loss`
+    margin,         # float or (t,)
     soft:float=0,
-)->tuple:          # dL/dsketch, dL/dphoto, each (t, k, d)
-    "The gradient of `support_loss` for M's outputs, in closed form"
-    rs, rp = (x.square().sum(-1, keepdim=True).clamp_min(1e-24).rsqrt() for x in (sketch, photo))
-    scale = rs*rp.mT
-    cos = (sketch@photo.mT)*scale
+)->Tensor:          # (t, 2k, d) dL/doutputs
+    "The gradient of `support_loss` in closed form"
+    k, inner = ids.shape[1], outputs@outputs.mT
+    length = inner.diagonal(dim1=1, dim2=2).clamp_min(1e-24).rsqrt()       # one over it
+    scale = length[:, :, None]*length[:, None]
+    cos = (inner*scale)[:, :k, k:]
     square = 2-2*cos
     dist = square.clamp_min(1e-8).sqrt()
     weigh = _pushes(dist, ids, margin, soft)
-    slope = (weigh - torch.diag_embed(weigh.sum(2)))*(square > 1e-8)/dist
-    along, cross = slope*cos, slope*scale
-    return (cross@photo - along.sum(2)[..., None]*rs.square()*sketch,
-            cross.mT@sketch - along.sum(1)[..., None]*rp.square()*photo)
+    slope = (weigh - torch.diag_embed(weigh.sum(2)))*(square > 1e-8)/dist  # dL/dcos
+    along = slope*cos
+    cross = F.pad(slope, (k, 0, 0, k))*scale
+    own = torch.cat([along.sum(2), along.sum(1)], 1)*length.square()
+    return (cross + cross.mT - torch.diag_embed(own))@outputs
 
 def _pushes(dist, ids, margin, soft):
     "How hard each triplet (sketch i, own photo, photo j) pushes, (t, k, k)"

@@ -7,7 +7,7 @@ __all__ = ['COLUMNS', 'PEERS', 'alternate', 'race_rows', 'row', 'save_bench', 'm
            'inner_loss', 'outer_loss', 'Head', 'by_higher', 'by_torchopt', 'by_clones', 'by_copies', 'stepper',
            'head_steps', 'make_backbone', 'bare_pass', 'whole_steps', 'peak_memory', 'Drawing', 'draw_gallery', 'Known',
            'known', 'Asked', 'asked', 'adapted_to', 'first_answer', 'recall', 'read_once', 'one_product', 'targets',
-           'main']
+           'in_short', 'main']
 
 # %% ../nbs/37_bench.ipynb #149f053d
 import argparse, platform, time
@@ -340,7 +340,7 @@ def one_product(total:int, weight:Tensor, size=4096):
         for i in range(0, total, size): x[:min(size, total-i)]@weight.T
     return product
 
-# %% ../nbs/37_bench.ipynb #6052b473
+# %% ../nbs/37_bench.ipynb #44727baf
 def targets(file)->pd.DataFrame:
     "The rows with a target, and whether each was met"
     try: rows = pd.read_csv(file)
@@ -348,11 +348,19 @@ def targets(file)->pd.DataFrame:
     if list(rows) != COLUMNS: raise InputError(f'{file}: not the rows of a benchmark; run `make bench` again')
     return rows[rows.target.notna()].drop(columns=['repeats']).reset_index(drop=True)
 
+def in_short(rows):
+    "What a reader wants of `targets`, as text"
+    text = lambda v, unit: f'{v:.0f} {unit}' if v >= 100 else f'{v:.3g} {unit}'
+    return pd.DataFrame(dict(case=rows.case, what=rows.metric, against=rows.peer, measured=[text(v, u) for v, u in zip(rows.value, rows.unit)],
+                             ratio=rows.ratio.map('{:.2f}'.format), target=rows.target.map('{:.2f}'.format), met=rows.met.astype(str).map({'True': 'yes', 'False': 'no'})))
+
 def main(argv=None):
     p = argparse.ArgumentParser(prog='python -m afgsbir.bench', description='Print the targets of a benchmark and what was measured')
     p.add_argument('file', nargs='?', default=outputs_root()/'bench'/'rows.csv')
     rows = targets(p.parse_args(argv).file)
-    print(rows.round(3).to_markdown(index=False))
+    print(in_short(rows).to_markdown(index=False, disable_numparse=True))
     print(f'{int((rows.met.astype(str) == "True").sum())} of {len(rows)} targets met')
 
+# %% ../nbs/37_bench.ipynb #9e4dc757
+#| eval: false
 if __name__ == '__main__': command(main)

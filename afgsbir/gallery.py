@@ -178,15 +178,23 @@ def exact(
         at = torch.cat([at, i+start], 1).gather(1, order)
     return best, at
 
-# %% ../nbs/33_gallery.ipynb #0748d588
+# %% ../nbs/33_gallery.ipynb #42c6a470
 def unadapted(params, kind=PHOTO):
     "Features (n, dim) to embeddings (n, d) under M as it is"
     return partial(embed, params, kind=kind)
 
-def adapted_by(fast, kind=PHOTO):
+class adapted_by:
     "Features (n, dim), and M's outputs (n, d) of them where known, to embeddings under an M adapted to one task"
-    new = {n: v[0].detach() for n, v in materialise(fast).items()}        # one task: W' is small enough to write out
-    return lambda x, shared=None: embed(new, x, kind) if shared is None else embed_fast(fast, x[None], kind, shared)[0].detach()
+    def __init__(self, fast, kind=PHOTO): self.fast, self.kind = fast, kind
+
+    @cached_property
+    def params(self):
+        "W' and b' written out, once: those of one task are small"
+        return {n: v[0].detach() for n, v in materialise(self.fast).items()}
+
+    def __call__(self, x, shared=None):
+        if shared is None: return embed(self.params, x, self.kind)
+        return embed_fast(self.fast, x[None], self.kind, shared)[0].detach()
 
 # %% ../nbs/33_gallery.ipynb #f2c3cdee
 @torch.no_grad()

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['Adapter', 'Learner', 'compiled', 'support', 'negatives']
 
-# %% ../nbs/22_meta.ipynb #5d15fa67
+# %% ../nbs/22_meta.ipynb #53d990b7
+import os, shutil
 from functools import partial
 
 import torch, torch.nn.functional as F
@@ -100,9 +101,10 @@ class Learner(nn.Module):
         if self.base == 'softmax': return softmax_loss(zs, zp, own, valid)
         return triplets(distances(zs, zp), own, negatives(own, valid), self.outer_margin)
 
-# %% ../nbs/22_meta.ipynb #8876af4a
+# %% ../nbs/22_meta.ipynb #bfcc2af6
 def compiled(learner:Learner)->Learner:
     "The learner with all that follows the features compiled: some 40 % off a step on given features, after half a minute; needs a C++ compiler"
+    if not any(map(shutil.which, (os.environ.get('CXX', 'g++'), 'clang++'))): raise InputError('torch.compile needs a C++ compiler; install g++, or go without compiling')
     learner.match = torch.compile(learner.match, fullgraph=True)
     return learner
 

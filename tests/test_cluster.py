@@ -5,8 +5,9 @@ import numpy as np, pytest, torch
 from PIL import Image
 
 from afgsbir.core import rng
-from afgsbir.encoder import init_params
-from afgsbir.gallery import Gallery, read_rows, unadapted
+from afgsbir.encoder import SKETCH
+from afgsbir.gallery import Gallery, adapted_by, read_rows, unadapted
+from afgsbir.meta import Adapter
 from afgsbir.shards import Server, encode_shard, encode_with_ray, exact_shard, exact_with_ray, index_shard, merge, plan, serve_with_ray
 
 ray = pytest.importorskip('ray', reason="ray is not installed; pip install 'afgsbir[cluster]'")
@@ -67,8 +68,9 @@ def test_encoding_survives_a_killed_worker(cluster, pictures, tmp_path):
 def test_search_survives_a_killed_worker(cluster, pictures, tmp_path):
     make = slow_encoder()
     shards = [encode_shard(w, tmp_path/'s', make(), 16) for w in pictures]
-    embed = unadapted(init_params(128, 6))
-    query = embed(torch.rand(3, 128, generator=torch.Generator().manual_seed(0)))
+    x = torch.rand(11, 128, generator=torch.Generator().manual_seed(0))
+    fast = Adapter(128, 6, 3., soft=.1)(x[None, :4], x[None, 4:8], torch.arange(4)[None])
+    embed, query = adapted_by(fast), adapted_by(fast, SKETCH)(x[8:])
     alone = merge([exact_shard(s, query, embed) for s in shards])
     (log := tmp_path/'log').mkdir()
     def slow_embed(x):
@@ -78,6 +80,6 @@ def test_search_survives_a_killed_worker(cluster, pictures, tmp_path):
     assert exact_with_ray(shards, query, slow_embed) == alone
     assert killed and len(os.listdir(log)) > 2
 
-    for s in shards: index_shard(s, embed, 'Flat')
+    for s in shards: index_shard(s, unadapted(fast.params), 'Flat')
     ask = serve_with_ray(shards, workers=2)
     assert ask(query, embed, short=5) == Server(shards).ask(query, embed, short=5) == alone      # a shortlist of everything is exact

@@ -46,7 +46,7 @@ def alternate(
             took[name].append((time.perf_counter()-start)/calls)
     return {n: np.array(t) for n, t in took.items()}
 
-# %% ../nbs/37_bench.ipynb #0f07c2ea
+# %% ../nbs/37_bench.ipynb #90e548cd
 COLUMNS = 'group,case,peer,metric,value,unit,ratio,low,high,repeats,target,met'.split(',')
 
 def race_rows(
@@ -68,6 +68,7 @@ def row(group, case, peer, metric, value, unit, ratio=1., low=None, high=None, r
     met = None if target is None else bool(ratio >= target)
     return dict(zip(COLUMNS, (group, case, peer, metric, float(value), unit, float(ratio), low, high, repeats, target, met)))
 
+# %% ../nbs/37_bench.ipynb #9e635f5f
 def save_bench(rows, path):
     "Write the rows whole, six significant digits"
     with atomic(path) as tmp: pd.DataFrame(rows, columns=COLUMNS).to_csv(tmp, index=False, float_format='%.6g')
@@ -288,7 +289,7 @@ def known(
         opt.zero_grad(); loss.backward(); opt.step()
     return Known(x['sketches'], x['photos'], learner.adapter.requires_grad_(False), unseen)
 
-# %% ../nbs/37_bench.ipynb #5635eb57
+# %% ../nbs/37_bench.ipynb #dd4d8f94
 class Asked(NamedTuple):
     "Five pairs of an unseen category, and sketches to ask with"
     sketch: Tensor # (1, k, dim)
@@ -307,6 +308,7 @@ def asked(
     pick = lambda rows: have.sketches[torch.as_tensor(task.sketches[rows])]
     return Asked(pick(support)[None], have.photos[own][None], own[None], pick(query[:n_query]))
 
+# %% ../nbs/37_bench.ipynb #c4ef3c75
 @torch.no_grad()
 def adapted_to(
     adapter:Adapter, a:Asked,

@@ -223,7 +223,7 @@ def linear(params, x, kind=SKETCH):
     "M's output before normalisation, (..., d)"
     return F.linear(x, params['weight'], params['bias'][kind])
 
-# %% ../nbs/10_encoder.ipynb #aecbee38
+# %% ../nbs/10_encoder.ipynb #e790655a
 def to_pixels(
     array:np.ndarray, # uint8, (n, s, s) sketches or (n, s, s, 3) photos
     size:int,         # side asked for
@@ -234,6 +234,7 @@ def to_pixels(
     x = x.contiguous(memory_format=torch.channels_last).float()/255
     return x if x.shape[-1] == size else TF.resize(x, [size, size], antialias=True)
 
+# %% ../nbs/10_encoder.ipynb #14c12447
 def view(
     pixels:Tensor, # (n, 3, h, w) in 0..1
     v,             # 0 plain, 1 flipped, 2 moved, 3 moved and flipped, ...; one number, or (n,)

@@ -82,7 +82,7 @@ def create_gallery(
     _write_card(folder, dict(kind=KIND, uid=uuid.uuid4().hex, dim=dim, dtype=dtype, segments=[], deleted=''))
     return Gallery(folder)
 
-# %% ../nbs/33_gallery.ipynb #6d1f8de7
+# %% ../nbs/33_gallery.ipynb #a9d8213f
 def append(
     gallery:Gallery,
     features:Tensor, # (n, dim)
@@ -103,6 +103,7 @@ def append(
     larger.row_of = gallery.row_of | dict(zip(names, range(gallery.total, larger.total)))
     return larger
 
+# %% ../nbs/33_gallery.ipynb #49e64fd7
 def _may_append(gallery, features, names):
     "Refuse what would not come back as it went in"
     where = gallery.folder
@@ -115,6 +116,7 @@ def _may_append(gallery, features, names):
 def _save(file, array):
     with open(file, 'wb') as f: np.save(f, array)
 
+# %% ../nbs/33_gallery.ipynb #cbf9c830
 def delete(
     gallery:Gallery, names:list,
 )->Gallery:

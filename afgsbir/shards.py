@@ -20,7 +20,7 @@ from .gallery import Gallery, append, build_shortlist, create_gallery, exact, lo
 from .pairs import read_picture
 from .whiten import grid_stages
 
-# %% ../nbs/38_shards.ipynb #ad14df6f
+# %% ../nbs/38_shards.ipynb #cf56b769
 def plan(
     names:list,  # of all photos
     files:list,  # their image files
@@ -30,6 +30,7 @@ def plan(
     if len(names) != len(files): raise InputError(f'{len(names)} names for {len(files)} files; give one each')
     return [dict(shard=f'shard-{i//size:06d}', names=names[i:i+size], files=[str(f) for f in files[i:i+size]]) for i in range(0, len(names), size)]
 
+# %% ../nbs/38_shards.ipynb #2fb1a782
 def encode_shard(
     work:dict,     # from `plan`
     folder,        # where the shards go

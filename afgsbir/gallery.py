@@ -7,8 +7,9 @@ __all__ = ['KIND', 'DTYPES', 'Gallery', 'create_gallery', 'append', 'delete', 'r
            'unadapted', 'adapted_by', 'outputs_of', 'Shortlist', 'build_shortlist', 'extend_shortlist',
            'save_shortlist', 'load_shortlist', 'search']
 
-# %% ../nbs/33_gallery.ipynb #a5aa59aa
+# %% ../nbs/33_gallery.ipynb #3b5ea722
 import hashlib, json, uuid
+from collections import Counter
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -103,14 +104,14 @@ def append(
     larger.row_of = gallery.row_of | dict(zip(names, range(gallery.total, larger.total)))
     return larger
 
-# %% ../nbs/33_gallery.ipynb #49e64fd7
+# %% ../nbs/33_gallery.ipynb #54c70686
 def _may_append(gallery, features, names):
     "Refuse what would not come back as it went in"
     where = gallery.folder
     if len(features) != len(names) or features.shape[1] != gallery.dim: raise InputError(f'{where}: {len(names)} names for features {tuple(features.shape)}; the gallery holds features of {gallery.dim}')
     if any('\n' in n for n in names): raise InputError(f'{where}: a name holds a line break; rename the photo')
-    twice = next((n for n in names if n in gallery.row_of), None) or (len(set(names)) < len(names) and max(names, key=names.count))
-    if twice: raise InputError(f'{where}: there would be two photos {twice!r}; delete the one that is there or rename the other')
+    twice = next((n for n, count in Counter(names).items() if count > 1 or n in gallery.row_of), None)
+    if twice is not None: raise InputError(f'{where}: there would be two photos {twice!r}; delete the one that is there or rename the other')
     if not torch.isfinite(features.half()).all(): raise InputError(f'{where}: a feature is not finite in half precision; scale the features (unit length is usual)')
 
 def _save(file, array):
@@ -279,7 +280,7 @@ def load_shortlist(file, gallery):
     _same(shortlist, gallery)
     return shortlist
 
-# %% ../nbs/33_gallery.ipynb #cf341831
+# %% ../nbs/33_gallery.ipynb #8a4e674b
 @torch.no_grad()
 def search(
     gallery:Gallery, shortlist:Shortlist,
@@ -290,11 +291,18 @@ def search(
 )->tuple:              # scores (q, n), rows (q, n), best first
     "The n nearest photos of a shortlist, ranked exactly under the adapted M"
     _same(shortlist, gallery)
-    asked = [query] if unadapted is None else [query, unadapted]
-    found = np.concatenate([shortlist.index.search(a.float().contiguous().numpy(), min(short, shortlist.index.ntotal))[1] for a in asked], 1)
+    asked, only = [query] if unadapted is None else [query, unadapted], _alive_only(shortlist.index, gallery)
+    found = np.concatenate([shortlist.index.search(a.float().contiguous().numpy(), min(short, shortlist.index.ntotal), params=only)[1] for a in asked], 1)
     rows = np.unique(found[found >= 0])
-    rows = rows[gallery.alive[rows]]
     near = torch.as_tensor(np.stack([np.isin(rows, f) for f in found]))
     score = (query@embed(read_rows(gallery, rows)).T).masked_fill(~near, -torch.inf)
     top, i = score.topk(min(n, len(rows)), 1)
     return top, torch.as_tensor(rows)[i]
+
+# %% ../nbs/33_gallery.ipynb #986e01da
+def _alive_only(index, gallery):
+    "What tells FAISS to pass over deleted rows"
+    if gallery.alive.all(): return None
+    alive = faiss.IDSelectorNot(faiss.IDSelectorBatch(np.flatnonzero(~gallery.alive)))
+    ivf = faiss.try_extract_index_ivf(index)
+    return faiss.SearchParameters(sel=alive) if ivf is None else faiss.SearchParametersIVF(sel=alive, nprobe=ivf.nprobe)

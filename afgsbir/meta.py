@@ -101,9 +101,9 @@ class Learner(nn.Module):
         if self.base == 'softmax': return softmax_loss(zs, zp, own, valid)
         return triplets(distances(zs, zp), own, negatives(own, valid), self.outer_margin)
 
-# %% ../nbs/22_meta.ipynb #bfcc2af6
+# %% ../nbs/22_meta.ipynb #3a598370
 def compiled(learner:Learner)->Learner:
-    "The learner with all that follows the features compiled: some 40 % off a step on given features, after half a minute; needs a C++ compiler"
+    "The learner with all that follows the features compiled, at its first step; needs a C++ compiler"
     if not any(map(shutil.which, (os.environ.get('CXX', 'g++'), 'clang++'))): raise InputError('torch.compile needs a C++ compiler; install g++, or go without compiling')
     learner.match = torch.compile(learner.match, fullgraph=True)
     return learner

@@ -87,6 +87,6 @@ def test_one_parameters_cell(notebook):
 
 def test_every_settings_file_fits():
     for f in sorted((ROOT/'nbs/settings').glob('*.yaml')):
-        kinds = dict(train='40_train', evaluate='41_evaluate', default='42_default', anatomy='43_anatomy')
+        kinds = dict(train='40_train', evaluate='41_evaluate', default='42_default', anatomy='43_anatomy', bench='44_bench')
         known = parameters(ROOT/f"nbs/{kinds[f.stem.rsplit('-', 1)[-1]]}.ipynb")
         assert set(yaml.safe_load(f.read_text())) <= set(known), f

@@ -34,7 +34,7 @@ def _read_card(folder):
     if not isinstance(card, dict) or card.get('kind') != KIND: raise InputError(f'{folder/"card.json"}: not the card of a gallery of ours; build the gallery again')
     return card
 
-# %% ../nbs/33_gallery.ipynb #565fe178
+# %% ../nbs/33_gallery.ipynb #11498d0a
 class Gallery:
     "Features of photos in the order they came; row numbers stay what they are, deleted or not"
     def __init__(self, folder):
@@ -45,7 +45,12 @@ class Gallery:
         for segment in self.card['segments']: self._open(segment)
         self.starts = np.cumsum([0]+[len(r) for r in self.rows])
         self.alive = np.ones(self.starts[-1], bool)
-        if self.card['deleted']: self.alive[np.load(self.folder/self.card['deleted'])] = False
+        if self.card['deleted']: self.alive[self._deleted()] = False
+
+    def _deleted(self):
+        file = self.folder/self.card['deleted']
+        try: return np.load(file)
+        except (OSError, ValueError, EOFError) as e: raise InputError(f'{file}: missing or damaged; restore it from a copy or build the gallery again') from e
 
     def _open(self, segment):
         "Map one segment, and refuse a file that is not what the card says"
@@ -280,7 +285,7 @@ def load_shortlist(file, gallery):
     _same(shortlist, gallery)
     return shortlist
 
-# %% ../nbs/33_gallery.ipynb #8a4e674b
+# %% ../nbs/33_gallery.ipynb #57e545af
 @torch.no_grad()
 def search(
     gallery:Gallery, shortlist:Shortlist,
@@ -293,8 +298,9 @@ def search(
     _same(shortlist, gallery)
     asked, only = [query] if unadapted is None else [query, unadapted], _alive_only(shortlist.index, gallery)
     found = np.concatenate([shortlist.index.search(a.float().contiguous().numpy(), min(short, shortlist.index.ntotal), params=only)[1] for a in asked], 1)
-    rows = np.unique(found[found >= 0])
-    near = torch.as_tensor(np.stack([np.isin(rows, f) for f in found]))
+    new = np.arange(shortlist.index.ntotal, gallery.total)       # not indexed yet: all of them are looked at
+    rows = np.union1d(found[found >= 0], new[gallery.alive[new]])
+    near = torch.as_tensor(np.stack([np.isin(rows, f) for f in found]) | (rows >= shortlist.index.ntotal))
     score = (query@embed(read_rows(gallery, rows)).T).masked_fill(~near, -torch.inf)
     top, i = score.topk(min(n, len(rows)), 1)
     return top, torch.as_tensor(rows)[i]

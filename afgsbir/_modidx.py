@@ -373,4 +373,5 @@ d = { 'settings': { 'branch': 'main',
                                 'afgsbir.whiten.grid_features': ('whiten.html#grid_features', 'afgsbir/whiten.py'),
                                 'afgsbir.whiten.grid_stages': ('whiten.html#grid_stages', 'afgsbir/whiten.py'),
                                 'afgsbir.whiten.outputs': ('whiten.html#outputs', 'afgsbir/whiten.py'),
+                                'afgsbir.whiten.through': ('whiten.html#through', 'afgsbir/whiten.py'),
                                 'afgsbir.whiten.whitening': ('whiten.html#whitening', 'afgsbir/whiten.py')}}}

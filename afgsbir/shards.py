@@ -6,9 +6,8 @@
 __all__ = ['plan', 'encode_shard', 'GridEncoder', 'answer', 'merge', 'exact_shard', 'index_shard', 'Server', 'encode_with_ray',
            'exact_with_ray', 'serve_with_ray']
 
-# %% ../nbs/38_shards.ipynb #6c122a21
+# %% ../nbs/38_shards.ipynb #4908aabf
 import json
-from functools import partial
 from pathlib import Path
 
 import numpy as np, torch
@@ -18,7 +17,7 @@ from .core import InputError, atomic
 from .encoder import load_backbone, folded_stages, to_pixels
 from .gallery import Gallery, append, build_shortlist, create_gallery, exact, load_shortlist, name_of, save_shortlist, search
 from .pairs import read_picture
-from .whiten import grid_stages
+from .whiten import through
 
 # %% ../nbs/38_shards.ipynb #cf56b769
 def plan(
@@ -51,7 +50,7 @@ def encode_shard(
     if [n for part in Gallery(out).names for n in part] != work['names']: raise InputError(f'{out}: holds other photos than the plan; delete it or choose another folder')
     return str(out)
 
-# %% ../nbs/38_shards.ipynb #8ebf670f
+# %% ../nbs/38_shards.ipynb #f9008c74
 class GridEncoder:
     "Pictures to the grid features of a frozen backbone"
     def __init__(self, backbone='efficientnet_lite0', depth=7, grid=4, device='cpu'):
@@ -63,9 +62,8 @@ class GridEncoder:
     @torch.no_grad()
     def __call__(self, pictures):
         "uint8 (n, s, s, 3) to features (n, dim) of unit length"
-        y, maps = (to_pixels(pictures, pictures.shape[1]).to(self.device)-self.mean)/self.std, []
-        for stage in self.stages: y = stage(y); maps.append(y)
-        return grid_stages(maps[-3:], self.grid)
+        x = to_pixels(pictures, pictures.shape[1]).to(self.device)
+        return through(self.stages, (x-self.mean)/self.std, self.grid)
 
 # %% ../nbs/38_shards.ipynb #f2769e29
 def answer(

@@ -30,7 +30,7 @@ setup: .venv/.done
 data: setup
 	$(PY) data_prep/emoji.py
 
-# the research collections too, where their sources are (AFGSBIR_DATA, default data/)
+# the research collections too, where their sources are (AFGSBIR_DATA, default data/); prepared ones go to data/prepared/
 data-research: setup
 	$(PY) data_prep/sketchy.py --name sketchy_mini
 	$(PY) data_prep/sketchy.py --name sketchy_plus
@@ -47,7 +47,7 @@ primary: data
 	@$(PY) -m afgsbir.evidence
 
 # what it costs: every comparison of speed and memory, in under 15 minutes on 2 cores; on sketchy_mini where it is prepared
-BENCH_ON ?= $(if $(wildcard data/sketchy_mini/card.json),sketchy_mini,emoji)
+BENCH_ON ?= $(if $(wildcard data/prepared/sketchy_mini/card.json),sketchy_mini,emoji)
 bench: data
 	$(PY) -m afgsbir.runs nbs/44_bench.ipynb -f nbs/settings/bench.yaml -p collection $(BENCH_ON)
 	@$(PY) -m afgsbir.bench outputs/bench/rows.csv

@@ -131,7 +131,7 @@ def main(argv=None):
     a = p.parse_args(argv)
     photos, sketches = tables()
     assert photos[photos.split == 'test'].category.value_counts().min() >= 12
-    write_collection(a.root/'emoji', photos, sketches, a.size, CARD, functools.partial(draw_photo, size=a.size),
-                     functools.partial(draw_sketch, size=a.size))
+    write_collection(a.root, 'emoji', photos, sketches, CARD, a.size, read_photo=functools.partial(draw_photo, size=a.size),
+                     read_sketch=functools.partial(draw_sketch, size=a.size))
 
 if __name__ == '__main__': command(main)

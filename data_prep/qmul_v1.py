@@ -64,7 +64,7 @@ def main(argv=None):
     source = a.source or source_root()/'qmul_v1'
     for kind in ('chairs', 'shoes'):
         photos, sketches = tables(source, kind)
-        write_collection(a.root/f'qmul_{kind}', photos, sketches, a.size, dict(source='QMUL version 1', licence='research use'),
-                         partial(picture, size=a.size, photo=True), partial(picture, size=a.size, photo=False), split_by='photo')
+        write_collection(a.root, f'qmul_{kind}', photos, sketches, dict(source='QMUL version 1', licence='research use'), a.size, source, split_by='photo',
+                         read_photo=partial(picture, size=a.size, photo=True), read_sketch=partial(picture, size=a.size, photo=False))
 
 if __name__ == '__main__': command(main)

@@ -40,10 +40,11 @@ def main(argv=None):
     p.add_argument('--size', default=256, type=int, help='side of the stored pictures in pixels')
     p.add_argument('--skip-unreadable', action='store_true', help='skip and count unreadable pictures')
     a = p.parse_args(argv)
-    photos, sketches = tables(a.source or source_root()/'shoe304')
+    source = a.source or source_root()/'shoe304'
+    photos, sketches = tables(source)
     photos['split'] = split_by_photo(photos)
     sketches['split'] = inherit_split(sketches, photos)
-    write_collection(a.root/'shoe304', photos, sketches, a.size, dict(source='shoe304', licence='research use'),
-                     partial(read_picture, size=a.size, fit='pad'), split_by='photo', skip_unreadable=a.skip_unreadable)
+    write_collection(a.root, 'shoe304', photos, sketches, dict(source='shoe304', licence='research use'), a.size, source, split_by='photo',
+                     read_photo=partial(read_picture, size=a.size, fit='pad'), skip_unreadable=a.skip_unreadable)
 
 if __name__ == '__main__': command(main)

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from afgsbir.core import InputError, command, data_root, source_root
-from afgsbir.pairs import inherit_split, scan, split_by_category, split_by_photo, write_collection
+from afgsbir.pairs import inherit_split, scan, split_by_category, split_by_photo, target_folder, write_collection
 
 # %% [markdown]
 # ## Fixed lists
@@ -77,12 +77,13 @@ def main(argv=None):
     p.add_argument('--skip-unreadable', action='store_true', help='skip and count unreadable pictures')
     a = p.parse_args(argv)
     source = a.source or source_root()/a.name
+    target_folder(a.root, a.name, source=source)      # before thousands of files are listed
     photos, sketches = scan(*find_folders(source, a.photo_tx, a.sketch_tx))
     photos['split'], split_by = choose_split(photos, a)
     sketches['split'] = inherit_split(sketches, photos)
     words = read_words(source, set(photos.category), a.words) if a.words else {}
-    write_collection(a.root/a.name, photos, sketches, a.size, dict(source=f'{a.name}: {source.name}', licence=LICENCE, words=a.words if words else ''),
-                     split_by=split_by, skip_unreadable=a.skip_unreadable, words=words)
+    card = dict(source=f'{a.name}: {source.name}', licence=LICENCE, words=a.words if words else '')
+    write_collection(a.root, a.name, photos, sketches, card, a.size, source, split_by=split_by, skip_unreadable=a.skip_unreadable, words=words)
 
 # %%
 def choose_split(photos, a):

@@ -60,6 +60,35 @@ def test_bad_sources(tmp_path):
     assert sorted(p.name for p in (tmp_path/'out').iterdir()) == ['b']                  # nothing half-written
 
 
+def source_tree(root):
+    return tree(root, *[f'photo/{c}/p{i}.jpg' for c in 'ab' for i in range(4)], *[f'sketch/{c}/p{i}-1.png' for c in 'ab' for i in range(4)])
+
+
+def listing(root): return {p.relative_to(root): p.read_bytes() for p in sorted(root.rglob('*')) if p.is_file()}
+
+
+@pytest.mark.parametrize('script, name', [('sketchy', 'mine'), ('shoe304', 'shoe304')])
+def test_sources_survive(tmp_path, script, name):
+    "The README's layout: sources in data/, nothing set; and every way to aim the collection at them"
+    src = source_tree(tmp_path/'data'/name) if script == 'sketchy' else tree(tmp_path/'data'/name, *[f'photo/{i}.jpg' for i in range(9)], *[f'sketch/{i}-1.png' for i in range(9)])
+    (tmp_path/'settings.ini').write_text('lib_name = afgsbir')
+    before, named = listing(tmp_path/'data'), ['--name', name] if script == 'sketchy' else []
+    env = {k: v for k, v in os.environ.items() if not k.startswith('AFGSBIR')}
+    def prepare(*args): return subprocess.run([sys.executable, ROOT/f'data_prep/{script}.py', '--size', '8', *named, *map(str, args)], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert prepare().returncode == 0 and listing(src) == {k.relative_to(name): v for k, v in before.items()}
+    assert len(load_collection(name, tmp_path/'data'/'prepared').photos) in (8, 9)
+    for root in (tmp_path/'data', src, src/'photo', tmp_path/'data'/name/'..'): refused(prepare('--root', root), 'are read from there', '--root')
+    if script == 'sketchy':
+        for bad in ('.', '..', '../mine', str(src), '.mine', 'a b'): refused(prepare('--name', bad, '--source', src, '--root', tmp_path/'out'), 'not a name')
+    (tmp_path/'theirs'/name).mkdir(parents=True); (tmp_path/'theirs'/name/'a.txt').write_text('mine')
+    refused(prepare('--root', tmp_path/'theirs'), 'no collection of ours')
+    (tmp_path/'data/prepared'/name/'notes.txt').write_text('mine')
+    refused(prepare('--size', 16), 'notes.txt')
+    kept = listing(tmp_path/'data')
+    assert {k: v for k, v in kept.items() if k.parts[0] == name} == before and not (tmp_path/'out').exists()
+    assert (tmp_path/'theirs'/name/'a.txt').exists() and (tmp_path/'data/prepared'/name/'notes.txt').exists()
+
+
 def test_bad_mat(tmp_path):
     from scipy.io import savemat
     for kind in ('edge', 'sketch'): savemat(tmp_path/f'chairs_{kind}_db_train.mat', dict(stuff=np.zeros(3)))

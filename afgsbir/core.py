@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['COLUMNS', 'repo_root', 'source_root', 'data_root', 'outputs_root', 'InputError', 'command', 'scratch', 'atomic',
-           'rng', 'seed_torch', 'pick_device', 'save_rows', 'load_rows', 'provenance']
+           'cached', 'fill', 'rng', 'seed_torch', 'pick_device', 'save_rows', 'load_rows', 'provenance']
 
 # %% ../nbs/00_core.ipynb #cca0b89c
 import glob, os, platform, re, shutil, subprocess, sys, uuid, zlib
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np, pandas as pd, torch
+import numpy as np, pandas as pd
+from numpy.lib.format import open_memmap
 
 # %% ../nbs/00_core.ipynb #d737576a
 def repo_root()->Path:
@@ -96,6 +97,35 @@ def _to_disk(path):
     "A rename may reach the disk before the file does"
     with open(path, 'rb+') as f: os.fsync(f.fileno())
 
+# %% ../nbs/00_core.ipynb #ba17cb2c
+def cached(
+    folder,
+    write,  # fills an empty folder
+)->Path:
+    "`folder` as `write` fills it, made only where it is missing"
+    folder = Path(folder)
+    if folder.is_dir(): return folder
+    with scratch(folder) as tmp:
+        tmp.mkdir(); write(tmp)
+        try: os.rename(tmp, folder)
+        except OSError:
+            if not folder.is_dir(): raise
+    return folder
+
+def fill(
+    file,   # .npy file to write
+    parts,  # arrays of the same kind, one after the other
+    n:int,  # rows in all; rows that no part fills are zero
+):
+    "Write an array larger than memory, part by part"
+    out, at = None, 0
+    for part in parts:
+        if out is None: out = open_memmap(file, 'w+', part.dtype, (n, *part.shape[1:]))
+        out[at:at+len(part)] = part
+        at += len(part)
+    if out is None: raise InputError(f'{file}: nothing to write')
+    out.flush()
+
 # %% ../nbs/00_core.ipynb #6478e5e3
 def rng(
     *key, # any mix of ints and strings: what this draw is for
@@ -108,13 +138,15 @@ def seed_torch(
     seed:int, # for the initial values of new layers
 ):
     "Seed torch on every device and ask for deterministic kernels where they exist"
+    import torch
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
 
 def pick_device(
     name:str='auto', # 'auto', 'cpu', 'cuda', 'cuda:1', 'mps'
-)->torch.device:
+):       # torch.device
     "The named device; 'auto' is CUDA where present, else the CPU"
+    import torch
     if name != 'auto': return torch.device(name)
     return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
 
@@ -148,6 +180,7 @@ def load_rows(
 # %% ../nbs/00_core.ipynb #8dedbd4b
 def provenance()->dict:
     "The git commit (with `+` where the tree differs), thread count, and versions of what computes"
+    import torch
     from importlib.metadata import version
     git = lambda *a: subprocess.run(['git', *a], cwd=repo_root(), capture_output=True, text=True).stdout.strip()
     commit = git('rev-parse', '--short', 'HEAD') or 'none'

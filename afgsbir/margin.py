@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .core import InputError
-from .triplet import distances
+from .losses import distances
 
 # %% ../nbs/21_margin.ipynb #bdac8b84
 def support_statistics(

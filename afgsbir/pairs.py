@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['KIND', 'check_manifest', 'parse_sketch', 'scan', 'split_by_category', 'split_by_photo', 'inherit_split',
            'read_picture', 'fingerprint', 'finished', 'target_folder', 'write_collection', 'Collection',
-           'load_collection', 'with_fold', 'without']
+           'load_collection', 'with_fold', 'without', 'open_collection']
 
 # %% ../nbs/01_pairs.ipynb #4bf2e4d2
 import hashlib, json, re
@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np, pandas as pd
-from numpy.lib.format import open_memmap
 from PIL import Image, ImageOps
 from tqdm.auto import tqdm
 
-from .core import InputError, atomic, data_root, rng
+from .core import InputError, atomic, data_root, fill, rng
 
 # %% ../nbs/01_pairs.ipynb #5d593bce
 def check_manifest(
@@ -133,17 +132,19 @@ def read_picture(
     return np.asarray(im if im.size == (size, size) else im.resize((size, size), Image.LANCZOS))
 
 # %% ../nbs/01_pairs.ipynb #aabe26be
-def _pixels(table, file, read, shape, skip, label):
-    "Fill a memory-mapped array; return the kept lines with their `row`"
-    out, keep = open_memmap(file, 'w+', np.uint8, (len(table), *shape)), []
-    for i, item in enumerate(tqdm(table.path, desc=label, leave=False)):
-        try: out[len(keep)] = read(item)
-        except InputError as e:
-            if not skip: raise
-            print(f'skipped: {e}')
-            continue
-        keep.append(i)
-    out.flush()
+def _pixels(table, file, read, skip, label):
+    "Write the pictures of a table; return the kept lines with their `row`"
+    keep = []
+    def pictures():
+        for i, item in enumerate(tqdm(table.path, desc=label, leave=False)):
+            try: picture = read(item)
+            except InputError as e:
+                if not skip: raise
+                print(f'skipped: {e}')
+                continue
+            keep.append(i)
+            yield picture[None]
+    fill(file, pictures(), len(table))
     if len(keep) < len(table): print(f'{label}: {len(table)-len(keep)} unreadable pictures skipped')
     return table.iloc[keep].drop(columns='path').assign(row=range(len(keep)))
 
@@ -246,9 +247,9 @@ def write_collection(
     read_sketch = read_sketch or (lambda f: read_picture(f, size, 'L', 'pad'))
     with atomic(folder, _is_ours) as tmp:
         tmp.mkdir()
-        p = _pixels(photos, tmp/'photos.npy', read_photo, (size, size, 3), skip_unreadable, f'{name} photos')
+        p = _pixels(photos, tmp/'photos.npy', read_photo, skip_unreadable, f'{name} photos')
         kept = sketches[sketches.photo.isin(p.photo)]
-        s = _pixels(kept, tmp/'sketches.npy', read_sketch, (size, size), skip_unreadable, f'{name} sketches')
+        s = _pixels(kept, tmp/'sketches.npy', read_sketch, skip_unreadable, f'{name} sketches')
         p.to_parquet(tmp/'photos.parquet', index=False); s.to_parquet(tmp/'sketches.parquet', index=False)
         if words: np.savez(tmp/'words.npz', names=np.array(list(words)), vectors=np.stack(list(words.values())))
         card = _card(tmp, name, p, s, size, split_by, made_from, card)
@@ -302,3 +303,9 @@ def without(
     if unknown: raise InputError(f'{collection.name} has no category {sorted(unknown)[0]!r} to leave out')
     out = lambda t: t[(t.split == 'test') | ~t.category.isin(list(categories))]
     return collection._replace(photos=out(collection.photos), sketches=out(collection.sketches))
+
+def open_collection(name, fold=-1, folds=5, exclude=(), root=None)->Collection:
+    "A collection as a run sees it: with a fold of its own where `fold` >= 0, and some categories left out of training"
+    collection = load_collection(name, root)
+    if fold >= 0: collection = with_fold(collection, fold, folds)
+    return without(collection, exclude) if exclude else collection

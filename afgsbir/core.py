@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['COLUMNS', 'repo_root', 'source_root', 'data_root', 'outputs_root', 'InputError', 'command', 'scratch', 'atomic',
-           'rng', 'seed_torch', 'pick_device', 'save_rows', 'load_rows', 'provenance']
+           'rng', 'seed_torch', 'pick_device', 'method_of', 'save_rows', 'load_rows', 'provenance']
 
 # %% ../nbs/00_core.ipynb #cca0b89c
 import glob, os, platform, re, shutil, subprocess, sys, uuid, zlib
@@ -120,29 +120,64 @@ def pick_device(
 
 # %% ../nbs/00_core.ipynb #5f660650
 COLUMNS = ('run,trained_on,dataset,method,k,seed,draws,task,n_query,n_gallery,'
-           'acc@1,acc@5,acc@10,protocol,gallery,fold').split(',')
+           'acc@1,acc@5,acc@10,protocol,gallery,fold,base,step').split(',')
+_NAMED = {
+    ('triplet', 'nothing'): 'none', ('triplet+reg', 'nothing'): 'none+reg', ('triplet', 'finetune'): 'finetune',
+    ('meta-anil', 'paper-fixed'): 'anil', ('whitened', 'centre'): 'ours-default',
+    **{(f'meta-{m}', f'paper-{m}'): f'ours-{m}' for m in ('fixed', 'learned', 'predicted')},
+    **{(f'meta-{m}', 'nothing'): f'ours-{m}-unadapted' for m in ('fixed', 'learned', 'predicted')}}
 
+def method_of(
+    base:str,           # how F and M came to be
+    step:str='nothing', # what the support changes; `step:foreign` and `step:shuffled` are its controls
+)->str:                 # one name for each base and step
+    "The name of a system in tables"
+    step, colon, control = step.partition(':')
+    return _NAMED.get((base, step), base if step == 'nothing' else f'{base}+{step}') + colon + control
+
+# %% ../nbs/00_core.ipynb #2630d3a6
 def save_rows(
     rows, # list of dicts, or a data frame
-    path, # csv file; its folder is made
+    path, # `.csv` or `.parquet` file; its folder is made
 ):
     "Write tidy rows, `COLUMNS` first, six decimals: the same rows give the same bytes"
     frame = pd.DataFrame(rows)
     missing = [c for c in COLUMNS if c not in frame]
     if missing: raise ValueError(f'rows lack the columns {missing}')
     frame = frame[[*COLUMNS, *(c for c in frame if c not in COLUMNS)]]
-    with atomic(path) as tmp: frame.to_csv(tmp, index=False, float_format='%.6f')
+    with atomic(path) as tmp:
+        if Path(path).suffix == '.parquet': frame.round(6).to_parquet(tmp, index=False, compression='zstd')
+        else: frame.to_csv(tmp, index=False, float_format='%.6f')
 
 # %% ../nbs/00_core.ipynb #ad3b7dfd
+_TEXT = ('fold', 'task', 'base', 'step', 'method')
+
+def _read(file):
+    "A csv or parquet file as written: names are text, an empty cell of numbers is nan"
+    try:
+        if file.suffix == '.parquet': frame = pd.read_parquet(file)
+        else: frame = pd.read_csv(file, dtype={c: str for c in _TEXT}, keep_default_na=False, na_values=[''])
+    except (OSError, ValueError) as e:
+        raise InputError(f'{file}: cannot be read ({str(e).splitlines()[0]}); run it again') from None
+    text = [c for c in _TEXT if c in frame]
+    return frame.assign(**{c: frame[c].fillna('').astype(str) for c in text})
+
+# %% ../nbs/00_core.ipynb #efe19c30
 def load_rows(
-    *patterns:str, # globs under `outputs/`, such as 'emoji-*'
-    root=None,     # another folder of runs
-)->pd.DataFrame:   # all rows, empty where nothing matches
-    "Read the rows of every run whose folder matches one of `patterns`"
+    *patterns:str,      # globs of run folders under `outputs/`, such as 'test/emoji-*'
+    name:str='rows',    # the file in each: rows or photos (one line per photo), shown, choices, history
+    root=None,          # another folder of runs
+)->pd.DataFrame:        # all rows, empty where nothing matches
+    "Read `name` of every run whose folder matches one of `patterns`"
     root = Path(root or outputs_root())
-    files = sorted({f for p in patterns or ('*',) for f in root.glob(f'{p}/rows.csv')})
-    frames = [pd.read_csv(f, dtype=dict(fold=str), keep_default_na=False) for f in files]
-    frames = [f for f in frames if set(COLUMNS) <= set(f)]
+    wanted = [f'{p}/{name}.{kind}' for p in patterns or ('test/*',) for kind in ('csv', 'parquet')]
+    frames = []
+    for file in sorted({f for w in wanted for f in root.glob(w)}):
+        frame = _read(file)
+        lacks = [c for c in COLUMNS if c not in frame] if name in ('rows', 'photos') else []
+        if lacks: raise InputError(f'{file}: lacks the columns {", ".join(lacks)}; run it again')
+        if 'run' not in frame: frame.insert(0, 'run', file.parent.relative_to(root).as_posix())
+        frames.append(frame)
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=COLUMNS)
 
 # %% ../nbs/00_core.ipynb #8dedbd4b

@@ -152,17 +152,16 @@ def save_rows(
 # %% ../nbs/00_core.ipynb #ad3b7dfd
 _TEXT = ('fold', 'task', 'base', 'step', 'method')
 
-def _read(file):
-    "A csv or parquet file as written: names are text, an empty cell of numbers is nan"
+def _read(file, text):
+    "A csv or parquet file; the columns `text` are strings, an empty cell of any other is nan"
     try:
         if file.suffix == '.parquet': frame = pd.read_parquet(file)
-        else: frame = pd.read_csv(file, dtype={c: str for c in _TEXT}, keep_default_na=False, na_values=[''])
+        else: frame = pd.read_csv(file, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[''])
     except (OSError, ValueError) as e:
         raise InputError(f'{file}: cannot be read ({str(e).splitlines()[0]}); run it again') from None
-    text = [c for c in _TEXT if c in frame]
-    return frame.assign(**{c: frame[c].fillna('').astype(str) for c in text})
+    return frame.assign(**{c: frame[c].fillna('').astype(str) for c in text if c in frame})
 
-# %% ../nbs/00_core.ipynb #efe19c30
+# %% ../nbs/00_core.ipynb #fa41a1f5
 def load_rows(
     *patterns:str,      # globs of run folders under `outputs/`, such as 'test/emoji-*'
     name:str='rows',    # the file in each: rows or photos (one line per photo), shown, choices, history
@@ -171,9 +170,9 @@ def load_rows(
     "Read `name` of every run whose folder matches one of `patterns`"
     root = Path(root or outputs_root())
     wanted = [f'{p}/{name}.{kind}' for p in patterns or ('test/*',) for kind in ('csv', 'parquet')]
-    frames = []
+    frames, text = [], _TEXT if name in ('rows', 'photos', 'shown') else ()     # a history's `step` is a number
     for file in sorted({f for w in wanted for f in root.glob(w)}):
-        frame = _read(file)
+        frame = _read(file, text)
         lacks = [c for c in COLUMNS if c not in frame] if name in ('rows', 'photos') else []
         if lacks: raise InputError(f'{file}: lacks the columns {", ".join(lacks)}; run it again')
         if 'run' not in frame: frame.insert(0, 'run', file.parent.relative_to(root).as_posix())

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['BASES', 'STEPS', 'OPPONENT', 'OURS', 'FOLDS', 'MAIN', 'BENCHMARKS', 'SEEDS', 'PAPER', 'expected_runs', 'missing_runs',
-           'split_rows', 'compare', 'span', 'systems', 'table', 'step_table', 'protocol_table', 'sentence', 'finding',
-           'verdict', 'photos_of', 'criteria', 'verdicts', 'categories_needed', 'visible', 'forest', 'shots',
+           'split_rows', 'compare', 'span', 'gains', 'systems', 'table', 'step_table', 'protocol_table', 'sentence',
+           'finding', 'verdict', 'photos_of', 'criteria', 'verdicts', 'categories_needed', 'visible', 'forest', 'shots',
            'plot_tasks', 'retrieval_figure', 'main']
 
 # %% ../nbs/34_tables.ipynb #2d229e78
@@ -75,6 +75,13 @@ def span(c, digits=1):
     "+1.2 [+0.3, +2.1]"
     return f'{c["delta"]:+.{digits}f} [{c["low"]:+.{digits}f}, {c["high"]:+.{digits}f}]'
 
+def gains(rows, method, baseline=OPPONENT, k=5, **where)->dict:
+    "Differences in both metrics, as text"
+    return {c['metric']: span(c) for c in _both(rows, method, baseline, k, where)}
+
+def _both(rows, method, baseline, k, where):
+    return [compare(rows, method, baseline, k, metric=q, **where) for q in ('acc@1', 'acc@5')]
+
 def systems(rows:pd.DataFrame)->list:
     "Methods that have rows, by base and then by step; candidates and controls are left out"
     return [m for b in BASES for s in STEPS if (m := method_of(b, s)) in set(rows.method)]
@@ -92,7 +99,7 @@ def table(
     lines = []
     for m, k in ((m, k) for m in methods or systems(rows) for k in ks or sorted(rows.k.unique())):
         if not {(m, k), (baseline, k)} <= has: continue
-        pair = [compare(rows, m, baseline, k, metric=q, **where) for q in ('acc@1', 'acc@5')]
+        pair = _both(rows, m, baseline, k, where)
         line = names.loc[m, ['base', 'step']].to_dict() | dict(method=m, k=k) | _line(pair, levels)
         if paper: line['paper'] = ' / '.join(map(str, paper.get(m, {}).get(k, ())))
         lines.append(line | dict(seeds=pair[0]['seeds']))
@@ -113,15 +120,12 @@ def step_table(rows:pd.DataFrame, ks=(5, 10))->pd.DataFrame:
     for base in (b for b in BASES if b.startswith('meta')):
         stepped, without = method_of(base, base.replace('meta', 'paper')), method_of(base)
         for k in ks if {stepped, without} <= set(rows.method) else ():
-            pair = [compare(rows, stepped, without, k, metric=q) for q in ('acc@1', 'acc@5')]
-            line = dict(dataset=rows.dataset.iloc[0], method=stepped, k=k, seeds=pair[0]['seeds'])
-            lines.append(line | {c['metric']: span(c) for c in pair})
+            facts = dict(dataset=rows.dataset.iloc[0], method=stepped, k=k)
+            lines.append(facts | gains(rows, stepped, without, k))
     return pd.DataFrame(lines)
 
 # %% ../nbs/34_tables.ipynb #93bc56da
-def protocol_table(
-    rows:pd.DataFrame, methods, baseline:str=OPPONENT, k:int=5, metric='acc@1',
-)->pd.DataFrame:
+def protocol_table(rows, methods, baseline=OPPONENT, k:int=5, metric='acc@1')->pd.DataFrame:
     "Differences to the baseline by protocol and gallery"
     asked = [(p, g) for p in ('disjoint', 'overlap') for g in ('with', 'without')]
     cells = {m: [span(compare(rows, m, baseline, k, *q, metric=metric)) for q in asked] for m in methods}
@@ -132,9 +136,7 @@ def sentence(c):
     "A comparison in words"
     return f'{c["mean"]:.1f} against {c["base"]:.1f}, {span(c)} points of {c["metric"]} over {c["units"]}'
 
-def finding(
-    c:dict, # from `compare`
-)->str:
+def finding(c)->str:
     "Which of two methods is better, and by how much"
     word = 'better than' if c['low'] > 0 else 'worse than' if c['high'] < 0 else 'not distinguishable from'
     return f'**{c["method"]}** is {word} {c["baseline"]} at k = {c["k"]}: {sentence(c)}.'
@@ -195,7 +197,7 @@ def visible(sd, n, power=.8, level=.05):
 def _bars(cs): return [[c['delta']-c['low'] for c in cs], [c['high']-c['delta'] for c in cs]]
 
 def forest(
-    found:list, # of (name, comparison), all with the same two methods
+    found:list, # of (name, comparison), all of the same two methods
 ):
     "Differences with their intervals, one line per set"
     fig, ax = plt.subplots(figsize=(7, .6+.42*len(found)), layout='constrained')
@@ -208,8 +210,7 @@ def forest(
 
 # %% ../nbs/34_tables.ipynb #51632911
 def shots(
-    lines:list, # of (name, rows, method)
-    baseline:str=OPPONENT,
+    lines:list, baseline:str=OPPONENT, # of (name, rows, method)
 ):
     "Difference to the baseline in Acc@1 with its interval by k, one line per name"
     fig, ax = plt.subplots(figsize=(6.4, 2.8), layout='constrained')
@@ -226,9 +227,7 @@ def shots(
     return ax
 
 # %% ../nbs/34_tables.ipynb #8186cc9f
-def plot_tasks(
-    rows:pd.DataFrame, methods=('none', 'ours-predicted'), k:int=5, metric='acc@1',
-):
+def plot_tasks(rows, methods=('none', 'ours-predicted'), k:int=5, metric='acc@1'):
     "Accuracy of every task for two methods, sorted by the first; whiskers span the seeds"
     r = rows[(rows.protocol == 'disjoint') & (rows.gallery == 'with') & (rows.k == k) & rows.method.isin(methods)]
     order = r[r.method == methods[0]].groupby('task')[metric].mean().sort_values().index
@@ -241,34 +240,29 @@ def plot_tasks(
 
 # %% ../nbs/34_tables.ipynb #28c65c57
 def retrieval_figure(
-    shown:pd.DataFrame,     # lines of `shown`
-    collection,
-    methods=('none', 'ours-predicted'), tasks:int=4,
+    shown:pd.DataFrame,     # lines of `shown`, one per method and query
+    collection, methods=('none', 'ours-predicted'), tasks:int=4,
 ):
     "Query, top ten of the first and of the second method, where the rank changed most; the true photo is framed"
-    r, query = shown[shown.method.isin(methods)], ['task', 'sketch', 'photo']
-    pairs = r.pivot(index=query, columns='method', values=['rank', 'top']).dropna()
-    change = (pairs['rank'][methods[1]] - pairs['rank'][methods[0]]).abs().reset_index(drop=True)
-    pairs = pairs.iloc[change.sort_values(ascending=False, kind='stable').index[:tasks]]
-    fig, axes = plt.subplots(2*len(pairs), 11, figsize=(8, 1.75*len(pairs)), dpi=80)
-    for ax in axes.flat: ax.set(xticks=[], yticks=[]); ax.axis('off')
-    for i, ((task, sketch, photo), p) in enumerate(pairs.iterrows()):
-        rank = [int(p['rank', m]) for m in methods]
-        axes[2*i, 0].imshow(collection.sketch_pixels[collection.sketches.set_index('sketch').row[sketch]], cmap='gray')
-        axes[2*i, 0].set_title(f'{task}: rank {rank[0]}', fontsize=7, loc='left')
-        axes[2*i+1, 0].text(.95, .5, f'adapted\nrank {rank[1]}', ha='right', va='center', fontsize=7,
-                            transform=axes[2*i+1, 0].transAxes)
-        for m, line in zip(methods, axes[2*i:2*i+2]): _ten_photos(line[1:], p['top', m].split('|'), photo, collection)
+    one, two = (shown[shown.method == m].set_index(['task', 'sketch', 'photo'])[['rank', 'top']] for m in methods)
+    both = one.join(two, lsuffix='_0', rsuffix='_1', how='inner').sort_index()
+    change = (both.rank_0-both.rank_1).abs().sort_values(ascending=False, kind='stable')[:tasks]
+    fig, axes = plt.subplots(2*len(change), 11, figsize=(8, 1.75*len(change)), dpi=80)
+    for ax in axes.flat: ax.axis('off')
+    for pair, (task, sketch, own) in zip(axes.reshape(-1, 2, 11), change.index):
+        line = both.loc[task, sketch, own]
+        pair[0, 0].imshow(collection.sketch_pixels[collection.sketches.set_index('sketch').row[sketch]], cmap='gray')
+        pair[0, 0].set_title(f'{task}: rank {line.rank_0}', fontsize=7, loc='left')
+        pair[1, 0].text(.95, .5, f'adapted\nrank {line.rank_1}', ha='right', va='center', fontsize=7)
+        for axs, top in zip(pair, (line.top_0, line.top_1)): _ten_photos(axs[1:], top.split('|'), own, collection)
     fig.subplots_adjust(0, 0, 1, .95, .05, .25)
     return fig
 
-# %% ../nbs/34_tables.ipynb #8dada619
 def _ten_photos(axes, names, own, collection):
-    row = collection.photos.set_index('photo').row
+    row, frame = collection.photos.set_index('photo').row, dict(fill=False, ec='tab:green', lw=2.5)
     for ax, name in zip(axes, names):
         ax.imshow(collection.photo_pixels[row[name]])
-        frame = plt.Rectangle((0, 0), 1, 1, transform=ax.transAxes, fill=False, ec='tab:green', lw=2.5)
-        if name == own: ax.add_patch(frame)
+        if name == own: ax.add_patch(plt.Rectangle((0, 0), 1, 1, transform=ax.transAxes, **frame))
 
 # %% ../nbs/34_tables.ipynb #da57a745
 def main(argv=None):

@@ -42,6 +42,13 @@ def split_rows(dataset:str, name='rows', root=None)->pd.DataFrame:
     rows = load_rows(f'test/{dataset}-*', name=name, root=root)
     return rows[rows.dataset.eq(dataset) & rows.fold.eq('split')].reset_index(drop=True)
 
+# %% ../nbs/34_tables.ipynb #9660c81a
+def _paired(a, b):
+    "Mean difference, its interval and p; who is better on how many units"
+    (low, high), d = bootstrap(a-b), a-b
+    return dict(delta=d.mean(), low=low, high=high, p=permutation_test(a, b), n=len(d), better=int((d > 1e-9).sum()),
+                worse=int((d < -1e-9).sum()), sd=d.std(ddof=1) if len(d) > 1 else np.nan)
+
 # %% ../nbs/34_tables.ipynb #06fed218
 def compare(
     rows:pd.DataFrame, method:str, baseline:str=OPPONENT,
@@ -58,12 +65,6 @@ def compare(
                 base=b.mean(), seeds=r.seed[r.method == method].nunique(), **_paired(a, b),
                 units=f'{len(a)} {"photos" if unit == "unit" else "tasks"}')
 
-def _paired(a, b):
-    "Mean difference, its interval and p; who is better on how many units"
-    (low, high), d = bootstrap(a-b), a-b
-    return dict(delta=d.mean(), low=low, high=high, p=permutation_test(a, b), n=len(d), better=int((d > 1e-9).sum()),
-                worse=int((d < -1e-9).sum()), sd=d.std(ddof=1) if len(d) > 1 else np.nan)
-
 # %% ../nbs/34_tables.ipynb #fc1ad9a1
 PAPER = {  # Sketchy, category level: Acc@1, Acc@5 at k = 1, 5, 10 (paper, Table 1)
     'none': {k: (18.4, 37.3) for k in (1, 5, 10)}, 'none+reg': {k: (19.2, 39.6) for k in (1, 5, 10)},
@@ -71,20 +72,32 @@ PAPER = {  # Sketchy, category level: Acc@1, Acc@5 at k = 1, 5, 10 (paper, Table
     'anil': {1: (19.7, 38.9), 5: (23.2, 42.8), 10: (26.9, 48.3)},
     'ours-predicted': {1: (21.8, 42.5), 5: (28.1, 51.8), 10: (32.7, 53.5)}}
 
+# %% ../nbs/34_tables.ipynb #0d655cbb
 def span(c, digits=1):
     "+1.2 [+0.3, +2.1]"
     return f'{c["delta"]:+.{digits}f} [{c["low"]:+.{digits}f}, {c["high"]:+.{digits}f}]'
+
+def _both(rows, method, baseline, k, where):
+    return [compare(rows, method, baseline, k, metric=q, **where) for q in ('acc@1', 'acc@5')]
 
 def gains(rows, method, baseline=OPPONENT, k=5, **where)->dict:
     "Differences in both metrics, as text"
     return {c['metric']: span(c) for c in _both(rows, method, baseline, k, where)}
 
-def _both(rows, method, baseline, k, where):
-    return [compare(rows, method, baseline, k, metric=q, **where) for q in ('acc@1', 'acc@5')]
-
+# %% ../nbs/34_tables.ipynb #fa0894ab
 def systems(rows:pd.DataFrame)->list:
     "Methods that have rows, by base and then by step; candidates and controls are left out"
-    return [m for b in BASES for s in STEPS if (m := method_of(b, s)) in set(rows.method)]
+    has = set(rows.method)
+    return [m for b in BASES for s in STEPS if (m := method_of(b, s)) in has]
+
+# %% ../nbs/34_tables.ipynb #1954283b
+def _line(pair, levels):
+    c, same = pair[0], pair[0]['method'] == pair[0]['baseline']
+    level = lambda c: f'{c["mean"]:.1f}' + (' [{:.1f}, {:.1f}]'.format(*c['span']) if levels else '')
+    told = {f'{c["metric"]} against {c["baseline"]}': span(c) for c in pair}
+    told['p'] = '<0.001' if c['p'] < .001 else f'{c["p"]:.3f}'
+    told['better / worse'] = f'{c["better"]} / {c["worse"]} of {c["n"]}'
+    return {c['metric']: level(c) for c in pair} | {name: '' if same else cell for name, cell in told.items()}
 
 # %% ../nbs/34_tables.ipynb #9b5b2654
 def table(
@@ -105,20 +118,13 @@ def table(
         lines.append(line | dict(seeds=pair[0]['seeds']))
     return pd.DataFrame(lines).set_index(['base', 'step', 'method', 'k']) if lines else pd.DataFrame()
 
-def _line(pair, levels):
-    c, same = pair[0], pair[0]['method'] == pair[0]['baseline']
-    level = lambda c: f'{c["mean"]:.1f}' + (' [{:.1f}, {:.1f}]'.format(*c['span']) if levels else '')
-    told = {f'{c["metric"]} against {c["baseline"]}': span(c) for c in pair}
-    told['p'] = '<0.001' if c['p'] < .001 else f'{c["p"]:.3f}'
-    told['better / worse'] = f'{c["better"]} / {c["worse"]} of {c["n"]}'
-    return {c['metric']: level(c) for c in pair} | {name: '' if same else cell for name, cell in told.items()}
-
 # %% ../nbs/34_tables.ipynb #da6d2cfb
 def step_table(rows:pd.DataFrame, ks=(5, 10))->pd.DataFrame:
     "Each meta-trained base with its own step against itself with nothing: points"
     lines = []
     for base in (b for b in BASES if b.startswith('meta')):
-        stepped, without = method_of(base, base.replace('meta', 'paper')), method_of(base)
+        own = base.replace('meta', 'paper').replace('anil', 'fixed')
+        stepped, without = method_of(base, own), method_of(base)
         for k in ks if {stepped, without} <= set(rows.method) else ():
             facts = dict(dataset=rows.dataset.iloc[0], method=stepped, k=k)
             lines.append(facts | gains(rows, stepped, without, k))
@@ -153,6 +159,7 @@ def photos_of(rows):
     if not len(rows): return rows
     return rows.assign(unit=rows.unit.where(rows.dataset.eq('sketchy_plus'), rows.unit.str.split('/').str[-1]))
 
+# %% ../nbs/34_tables.ipynb #9de32e27
 def criteria(root=None)->list: # of (criterion, name, rows, k)
     "The sets that have rows, and the criterion that each answers"
     read = lambda run: load_rows(run, root=root)
@@ -166,13 +173,13 @@ def criteria(root=None)->list: # of (criterion, name, rows, k)
             ('never worse', 'emoji', read('test/emoji-whitened'), 5)]
     return [s for s in sets if len(s[2])]
 
-# %% ../nbs/34_tables.ipynb #275e1113
+# %% ../nbs/34_tables.ipynb #56eef672
 def verdicts(root=None)->pd.DataFrame:
     "Every criterion and what the rows answer"
     sets = criteria(root)
     lines = [(which, f'{n}, k = {k}', verdict(compare(r, OURS, k=k))) for which, n, r, k in sets]
     lines = [l for l in lines if l[0] != 'never worse']
-    for which, protocol in (('never worse', 'disjoint'), ('never worse, under overlap', 'overlap')):
+    for which, protocol in (('never worse', 'disjoint'), ('not a criterion: overlap', 'overlap')):
         asked = [(n, r, k) for _, n, r, _ in sets for k in sorted(r.k[r.protocol == protocol].unique())]
         found = [(f'{n}, k = {k} (the lowest)', compare(r, OURS, k=k, protocol=protocol)) for n, r, k in asked]
         if not found: continue
@@ -238,6 +245,13 @@ def plot_tasks(rows, methods=('none', 'ours-predicted'), k:int=5, metric='acc@1'
     ax.tick_params(axis='x', rotation=60); ax.legend(title='')
     return ax
 
+# %% ../nbs/34_tables.ipynb #abedf914
+def _ten_photos(axes, names, own, collection):
+    row, frame = collection.photos.set_index('photo').row, dict(fill=False, ec='tab:green', lw=2.5)
+    for ax, name in zip(axes, names):
+        ax.imshow(collection.photo_pixels[row[name]])
+        if name == own: ax.add_patch(plt.Rectangle((0, 0), 1, 1, transform=ax.transAxes, **frame))
+
 # %% ../nbs/34_tables.ipynb #28c65c57
 def retrieval_figure(
     shown:pd.DataFrame,     # lines of `shown`, one per method and query
@@ -257,12 +271,6 @@ def retrieval_figure(
         for axs, top in zip(pair, (line.top_0, line.top_1)): _ten_photos(axs[1:], top.split('|'), own, collection)
     fig.subplots_adjust(0, 0, 1, .95, .05, .25)
     return fig
-
-def _ten_photos(axes, names, own, collection):
-    row, frame = collection.photos.set_index('photo').row, dict(fill=False, ec='tab:green', lw=2.5)
-    for ax, name in zip(axes, names):
-        ax.imshow(collection.photo_pixels[row[name]])
-        if name == own: ax.add_patch(plt.Rectangle((0, 0), 1, 1, transform=ax.transAxes, **frame))
 
 # %% ../nbs/34_tables.ipynb #da57a745
 def main(argv=None):

@@ -11,9 +11,9 @@ __all__ = ['BASES', 'STEPS', 'OPPONENT', 'OURS', 'FOLDS', 'MAIN', 'BENCHMARKS', 
 # %% ../nbs/34_tables.ipynb #2d229e78
 import argparse
 from pathlib import Path
+from statistics import NormalDist
 
-import matplotlib.pyplot as plt, numpy as np, pandas as pd, seaborn as sns
-from scipy.stats import norm
+import matplotlib.pyplot as plt, numpy as np, pandas as pd
 
 from .core import InputError, command, load_rows, method_of, outputs_root
 from .evaluate import bootstrap, permutation_test
@@ -194,11 +194,13 @@ def categories_needed(
     power:float=.8, level:float=.05,
 )->int:
     "Units needed to see a difference of `delta`"
-    return int(np.ceil(((norm.ppf(1-level/2)+norm.ppf(power))*sd/delta)**2))
+    return int(np.ceil((_z(power, level)*sd/delta)**2))
 
 def visible(sd, n, power=.8, level=.05):
     "The smallest difference that n units can be expected to show, points"
-    return (norm.ppf(1-level/2)+norm.ppf(power))*sd/n**.5
+    return _z(power, level)*sd/n**.5
+
+def _z(power, level): return NormalDist().inv_cdf(1-level/2) + NormalDist().inv_cdf(power)
 
 # %% ../nbs/34_tables.ipynb #7932b930
 def _bars(cs): return [[c['delta']-c['low'] for c in cs], [c['high']-c['delta'] for c in cs]]
@@ -236,13 +238,16 @@ def shots(
 # %% ../nbs/34_tables.ipynb #8186cc9f
 def plot_tasks(rows, methods=('none', 'ours-predicted'), k:int=5, metric='acc@1'):
     "Accuracy of every task for two methods, sorted by the first; whiskers span the seeds"
-    r = rows[(rows.protocol == 'disjoint') & (rows.gallery == 'with') & (rows.k == k) & rows.method.isin(methods)]
-    order = r[r.method == methods[0]].groupby('task')[metric].mean().sort_values().index
+    r = rows[(rows.protocol == 'disjoint') & (rows.gallery == 'with') & (rows.k == k)]
+    g = r.groupby(['method', 'task'])[metric].agg(['mean', 'min', 'max'])
+    order = g.loc[methods[0]]['mean'].sort_values().index
     fig, ax = plt.subplots(figsize=(9, 3.2), layout='constrained')
-    sns.pointplot(r, x='task', y=metric, hue='method', hue_order=methods, order=order, errorbar=('pi', 100), dodge=.3,
-                  linestyle='none', markersize=4, err_kws=dict(linewidth=1), ax=ax)
-    ax.set(xlabel='', ylabel=f'{metric.capitalize()} (share)', ylim=(0, None))
-    ax.tick_params(axis='x', rotation=60); ax.legend(title='')
+    for m, shift in zip(methods, (-.15, .15)):
+        at = g.loc[m].loc[order]
+        whiskers = [at['mean']-at['min'], at['max']-at['mean']]
+        ax.errorbar(np.arange(len(order))+shift, at['mean'], whiskers, fmt='o', ms=4, lw=1, label=m)
+    ax.set_xticks(range(len(order)), order, rotation=60); ax.legend()
+    ax.set(ylabel=f'{metric.capitalize()} (share)', ylim=(0, None))
     return ax
 
 # %% ../nbs/34_tables.ipynb #abedf914

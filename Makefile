@@ -14,7 +14,6 @@ run: data
 	papermill nbs/51_demo.ipynb outputs/demo/51_demo.ipynb -k python3 --no-progress-bar 2>/dev/null
 	$(MAKE) site
 	@$(PY) -m afgsbir.tables emoji --root outputs/demo
-	@$(PY) -m afgsbir.evidence emoji --root outputs/demo
 	@echo "The site: file://$(CURDIR)/_site/index.html"
 
 test: data
@@ -44,7 +43,7 @@ runs: data
 # the primary table: does the default adaptation pay? needs data-research; minutes, not hours
 primary: data
 	snakemake -j $(JOBS) primary
-	@$(PY) -m afgsbir.evidence
+	@$(PY) -m afgsbir.tables --criteria
 
 # what it costs: every comparison of speed and memory, in under 15 minutes on 2 cores; on sketchy_mini where it is prepared
 BENCH_ON ?= $(if $(wildcard data/prepared/sketchy_mini/card.json),sketchy_mini,emoji)

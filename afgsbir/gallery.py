@@ -46,7 +46,7 @@ def _readable(file):
 def _save(file, array):
     with atomic(file) as tmp, open(tmp, 'wb') as f: np.save(f, array)
 
-# %% ../nbs/33_gallery.ipynb #6aad9c52
+# %% ../nbs/33_gallery.ipynb #f5883eb5
 def _open_segment(folder, segment, dim, dtype):
     "Map the rows of one segment, with their scales and names, and refuse a file that is not what the card says"
     file = folder/f'{segment["name"]}.npy'
@@ -60,6 +60,7 @@ def _open_segment(folder, segment, dim, dtype):
         raise InputError(f'{file}: its names or scales are of another length; restore them from a copy')
     return rows, scale, names
 
+# %% ../nbs/33_gallery.ipynb #74eda1de
 def _deleted(folder, card):
     "The rows that are never answered"
     if not card['deleted']: return np.zeros(0, int)
@@ -119,7 +120,7 @@ def _may_append(gallery, features, names):
         cure = 'scale the features (unit length is usual)'
         raise InputError(f'{where}: a feature is not finite in half precision; {cure}')
 
-# %% ../nbs/33_gallery.ipynb #937f1365
+# %% ../nbs/33_gallery.ipynb #0273786c
 def _write_segment(file, dtype, x, names):
     "Names, scales and rows of one segment, each file whole"
     with atomic(file.with_suffix('.txt')) as tmp: tmp.write_text('\n'.join(names))
@@ -157,7 +158,7 @@ def delete(gallery:Gallery, names:list)->Gallery:
     _write_card(gallery.folder, gallery.card | dict(deleted=file))
     return Gallery(gallery.folder)
 
-# %% ../nbs/33_gallery.ipynb #3291ec78
+# %% ../nbs/33_gallery.ipynb #d908747a
 def _decoded(gallery, part, at):
     "Some rows of one segment in float32"
     x = torch.from_numpy(np.asarray(gallery.rows[part][at])).float()
@@ -185,7 +186,7 @@ def read_rows(
         out[torch.as_tensor(at)] = _decoded(gallery, i, rows[at]-gallery.starts[i])
     return out
 
-# %% ../nbs/33_gallery.ipynb #ab772d61
+# %% ../nbs/33_gallery.ipynb #60a511f6
 def blocks(
     gallery:Gallery,
     size:int=4096, # rows at a time: few enough to stay in the processor's cache
@@ -244,18 +245,20 @@ def _fill(file, parts, shape, dtype):
         start += len(part)
     out.flush()
 
+# %% ../nbs/33_gallery.ipynb #2c0fa476
 def _digest(params, kind):
     "What projections depend on, in 16 letters"
     arrays = [params[n].detach().cpu().contiguous().numpy().tobytes() for n in ('weight', 'bias')]
     return hashlib.sha256(b''.join(arrays) + bytes([kind % 256])).hexdigest()[:16]
 
+# %% ../nbs/33_gallery.ipynb #32012e56
 @torch.no_grad()
 def _projected(gallery, part, params, kind, size=4096):
     "The projections of one segment, block by block"
     for i in range(0, len(gallery.rows[part]), size):
         yield linear(params, _decoded(gallery, part, slice(i, i+size)), kind).numpy()
 
-# %% ../nbs/33_gallery.ipynb #6426bf67
+# %% ../nbs/33_gallery.ipynb #39f5995c
 def projections_of(
     gallery:Gallery,
     params:dict,     # M
@@ -271,6 +274,7 @@ def projections_of(
         if parts[-1].shape != shape: raise InputError(f'{file}: not the projections of its segment; delete {folder}')
     return parts
 
+# %% ../nbs/33_gallery.ipynb #a57916c2
 def _projections_at(gallery, projections, start, n):
     "Projections of n rows from `start` on, all in one segment"
     part = int(_part_of(gallery, start))
@@ -291,7 +295,7 @@ def _new_index(factory, z):
     if not index.is_trained: index.train(z)
     return index
 
-# %% ../nbs/33_gallery.ipynb #9dd0f69a
+# %% ../nbs/33_gallery.ipynb #7541ffd7
 @torch.no_grad()
 def build_shortlist(
     gallery:Gallery,
@@ -313,6 +317,7 @@ def _same(shortlist, gallery):
     if shortlist.uid == gallery.card['uid']: return
     raise InputError(f'{gallery.folder}: the index belongs to another gallery; build it again')
 
+# %% ../nbs/33_gallery.ipynb #331ea77d
 def _alive_only(index, gallery):
     "What tells FAISS to pass over deleted rows"
     if gallery.alive.all(): return None
@@ -321,6 +326,7 @@ def _alive_only(index, gallery):
     if ivf is None: return faiss.SearchParameters(sel=alive)
     return faiss.SearchParametersIVF(sel=alive, nprobe=ivf.nprobe)
 
+# %% ../nbs/33_gallery.ipynb #fd616bc0
 def _near(shortlist, gallery, query, short):
     "Rows of the nearest unadapted embeddings that are there, (q, short), -1 where there are fewer"
     index, q = shortlist.index, query.float().contiguous().numpy()
@@ -353,6 +359,7 @@ def save_shortlist(shortlist, file):
     card = dict(kind=KIND, uid=shortlist.uid, rows=shortlist.index.ntotal)
     with atomic(Path(f'{file}.json')) as tmp: tmp.write_text(json.dumps(card))
 
+# %% ../nbs/33_gallery.ipynb #9194b085
 def load_shortlist(file, gallery):
     "Read an index; one of another gallery, or a file that is none, is refused"
     try: card, index = json.loads(Path(f'{file}.json').read_text()), faiss.read_index(str(file))

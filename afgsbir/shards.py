@@ -15,7 +15,8 @@ from torch import Tensor
 
 from .core import InputError, atomic
 from .encoder import load_backbone, folded_stages, to_pixels
-from .gallery import Gallery, append, build_shortlist, create_gallery, exact, load_shortlist, name_of, save_shortlist, search
+from .gallery import Gallery, append, create_gallery, exact, name_of, search
+from .gallery import build_shortlist, load_shortlist, save_shortlist
 from .pairs import read_picture
 from .whiten import through
 
@@ -27,7 +28,17 @@ def plan(
 )->list:         # of dicts: shard, names, files
     "Cut a collection into shards"
     if len(names) != len(files): raise InputError(f'{len(names)} names for {len(files)} files; give one each')
-    return [dict(shard=f'shard-{i//size:06d}', names=names[i:i+size], files=[str(f) for f in files[i:i+size]]) for i in range(0, len(names), size)]
+    files = [str(f) for f in files]
+    return [dict(shard=f'shard-{i//size:06d}', names=names[i:i+size], files=files[i:i+size])
+            for i in range(0, len(names), size)]
+
+# %% ../nbs/38_shards.ipynb #ca9ad3e7
+def _write_shard(folder, work, encode, size, batch, dtype):
+    "Encode the pictures of one shard into a new gallery"
+    files = work['files']
+    pictures = (np.stack([read_picture(f, size) for f in files[i:i+batch]]) for i in range(0, len(files), batch))
+    x = torch.cat([encode(p).cpu() for p in pictures])
+    append(create_gallery(folder, x.shape[1], dtype), x, work['names'])
 
 # %% ../nbs/38_shards.ipynb #2fb1a782
 def encode_shard(
@@ -40,22 +51,17 @@ def encode_shard(
     "Encode one shard, unless it is there"
     out = Path(folder)/work['shard']
     if not out.is_dir():
-        with atomic(out) as tmp:
-            gallery = None
-            for i in range(0, len(work['files']), batch):
-                x = encode(np.stack([read_picture(f, size) for f in work['files'][i:i+batch]]))
-                if gallery is None: gallery, parts = create_gallery(tmp, x.shape[1], dtype), []
-                parts.append(x.cpu())
-            append(gallery, torch.cat(parts), work['names'])
-    if [n for part in Gallery(out).names for n in part] != work['names']: raise InputError(f'{out}: holds other photos than the plan; delete it or choose another folder')
-    return str(out)
+        with atomic(out) as tmp: _write_shard(tmp, work, encode, size, batch, dtype)
+    if [n for part in Gallery(out).names for n in part] == work['names']: return str(out)
+    raise InputError(f'{out}: holds other photos than the plan; delete it or choose another folder')
 
 # %% ../nbs/38_shards.ipynb #f9008c74
 class GridEncoder:
     "Pictures to the grid features of a frozen backbone"
     def __init__(self, backbone='efficientnet_lite0', depth=7, grid=4, device='cpu'):
         net = load_backbone(backbone)
-        self.stages = [s.eval().to(device, memory_format=torch.channels_last) for s in folded_stages(net.stages[:depth])]
+        stages = folded_stages(net.stages[:depth])
+        self.stages = [s.eval().to(device, memory_format=torch.channels_last) for s in stages]
         self.mean, self.std = (torch.tensor(t, device=device).view(3, 1, 1) for t in (net.mean, net.std))
         self.grid, self.device = grid, device
 
@@ -78,18 +84,20 @@ def merge(
     n:int=10,
 )->list:
     "The n best of what the shards say, per query"
-    return [sorted((a for shard in answers for a in shard[q]), key=lambda a: (-a[0], a[1]))[:n] for q in range(len(answers[0]))]
+    order = lambda a: (-a[0], a[1])
+    return [sorted((a for shard in shards for a in shard), key=order)[:n] for shards in zip(*answers)]
 
-def exact_shard(shard, query, embed, n=10):
+# %% ../nbs/38_shards.ipynb #4a072b3d
+def exact_shard(shard, query, embedder, n=10):
     "The exact path over one shard"
     gallery = Gallery(shard)
-    return answer(exact(gallery, query, embed, n), gallery)
+    return answer(exact(gallery, query, embedder, n), gallery)
 
 # %% ../nbs/38_shards.ipynb #d6d05f24
-def index_shard(shard, embed, factory='SQfp16'):
+def index_shard(shard, embedder, factory='SQfp16'):
     "Build a shard's FAISS index, unless it is there"
     file = Path(shard)/'index.faiss'
-    if not file.exists(): save_shortlist(build_shortlist(Gallery(shard), embed, factory), file)
+    if not file.exists(): save_shortlist(build_shortlist(Gallery(shard), embedder, factory), file)
     return str(file)
 
 class Server:
@@ -97,23 +105,28 @@ class Server:
     def __init__(self, shards):
         self.open = [(g, load_shortlist(g.folder/'index.faiss', g)) for g in map(Gallery, shards)]
 
-    def ask(self, query, embed, unadapted=None, n=10, short=500):
-        "Shortlist and exact re-ranking in every shard, merged"
-        return merge([answer(search(g, index, query, embed, unadapted, n, short), g) for g, index in self.open], n)
+    def ask(self, query, embedder, before=None, n=10, short=500):
+        "Shortlist and exact re-ranking in every shard, merged; see `search`"
+        found = [(search(g, index, query, embedder, before, n=n, short=short), g) for g, index in self.open]
+        return merge([answer(*f) for f in found], n)
 
 # %% ../nbs/38_shards.ipynb #80bf0547
 def _ray():
+    "Ray where it is installed, without its progress bars"
     try: import ray, ray.data
     except ImportError as e: raise InputError("ray is not installed; pip install 'afgsbir[cluster]'") from e
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
+    ray.data.DataContext.get_current().enable_progress_bars = False
     return ray
 
 class _Encode:
     "One worker: its encoder is built once"
     def __init__(self, folder, make, options): self.folder, self.encode, self.options = folder, make(), options
-    def __call__(self, batch): return dict(shard=np.array([encode_shard(json.loads(w), self.folder, self.encode, **self.options) for w in batch['work']]))
 
+    def __call__(self, batch):
+        works = map(json.loads, batch['work'])
+        return dict(shard=np.array([encode_shard(w, self.folder, self.encode, **self.options) for w in works]))
+
+# %% ../nbs/38_shards.ipynb #214a7cc5
 def encode_with_ray(
     work:list,          # from `plan`
     folder, make,       # a function without arguments that builds what encodes: `GridEncoder`, or your own
@@ -123,25 +136,29 @@ def encode_with_ray(
     "Encode the shards on a Ray cluster"
     ray = _ray()
     items = ray.data.from_items([dict(work=json.dumps(w)) for w in work], override_num_blocks=len(work))
-    done = items.map_batches(_Encode, fn_constructor_args=(str(Path(folder).resolve()), make, options), batch_size=1, num_cpus=cpus, num_gpus=gpus,
-                             compute=ray.data.ActorPoolStrategy(size=workers))
+    done = items.map_batches(
+        _Encode, fn_constructor_args=(str(Path(folder).resolve()), make, options), batch_size=1,
+        num_cpus=cpus, num_gpus=gpus, compute=ray.data.ActorPoolStrategy(size=workers))
     return sorted(r['shard'] for r in done.take_all())
 
 # %% ../nbs/38_shards.ipynb #3c8b1678
 def exact_with_ray(
-    shards:list, query:Tensor, embed, # see `exact`
+    shards:list, query:Tensor, embedder, # see `exact`
     n:int=10, cpus:float=1,
-)->list:                              # per query: [(score, name), ...]
+)->list:                                 # per query: [(score, name), ...]
     "The exact path over all shards on a Ray cluster"
     ray = _ray()
-    look = lambda row: dict(answer=json.dumps(exact_shard(row['shard'], query, embed, n)))
-    found = ray.data.from_items([dict(shard=str(s)) for s in shards], override_num_blocks=len(shards)).map(look, num_cpus=cpus).take_all()
-    return merge([[[tuple(a) for a in q] for q in json.loads(r['answer'])] for r in found], n)
+    look = lambda row: dict(answer=json.dumps(exact_shard(row['shard'], query, embedder, n)))
+    items = ray.data.from_items([dict(shard=str(s)) for s in shards], override_num_blocks=len(shards))
+    found = [json.loads(r['answer']) for r in items.map(look, num_cpus=cpus).take_all()]
+    return merge([[[tuple(a) for a in q] for q in shard] for shard in found], n)
 
+# %% ../nbs/38_shards.ipynb #cd2c9b91
 def serve_with_ray(shards:list, workers:int=2, cpus:float=1):
     "Servers in `workers` processes, each with its part of the shards; returns what asks them all"
     ray = _ray()
     remote = ray.remote(num_cpus=cpus, max_restarts=-1, max_task_retries=-1)(Server)
-    servers = [remote.remote([str(s) for s in part]) for part in np.array_split([str(s) for s in shards], workers) if len(part)]
+    parts = np.array_split([str(s) for s in shards], workers)
+    servers = [remote.remote(part.tolist()) for part in parts if len(part)]
     def ask(*query, n=10, **options): return merge(ray.get([s.ask.remote(*query, n=n, **options) for s in servers]), n)
     return ask

@@ -19,7 +19,7 @@ from afgsbir.regularisers import Regularisers
 from afgsbir.triplet import distances, support_loss, triplets
 
 
-# The work: one outer step, eight tasks of 5 support pairs and 10 queries each, M from 1280 to 64, triplets inside each task.
+# The work: one outer step over eight tasks of 5 support pairs and 10 queries; M from 1280 to 64; triplets inside a task.
 
 class Given(nn.Module):
     "An encoder that has done its work: features in, features out"
@@ -46,7 +46,7 @@ def learner_for(dim=1280, d=64, adapts=True, encoder=None, margin='fixed'):
     return Learner(encoder or Given(), adapter, Regularisers(dim, 1), adapts, margin=.2, scale=1., swap=False)
 
 
-# The peers: all compute the mean over tasks of the query loss after one step on the support loss, differentiated through.
+# The peers: all compute the mean query loss after one step on the support loss, differentiated through.
 
 def inner_loss(
     f,           # features (n, dim) to projections (n, d)
@@ -165,7 +165,7 @@ def head_steps(
     return steps | {name: peer_step(peer, *given) for name, peer in peers.items()}
 
 
-# End to end: everyone trains its own copy of the same backbone on the same pixels; its bare pass is what nobody can avoid.
+# End to end: everyone trains its own copy of one backbone on the same pixels; nobody can avoid its bare pass.
 
 def make_backbone():
     "The default backbone, trained whole, with 1280 features: a 2 x 2 grid of its last stage"
@@ -211,8 +211,10 @@ def whole_steps(
 # A gallery of any size: real photos first, the others drawn from their distribution.
 
 class Drawing:
-    """Draws features like given ones. A drawn photo stands near a real one in the real ones' first principal directions,
-    with their variances. The rest of it, at right angles to those directions, is another real photo's."""
+    """Draws features like given ones.
+
+    In the real photos' first principal directions a drawn photo stands near a real one, with their variances.
+    What is left of it, at right angles to those directions, is that of another real photo."""
     def __init__(self, real:Tensor, near:float=.7, directions:int=256):
         centre = real-real.mean(0)
         self.mean, self.real, self.near = real.mean(0), real, near

@@ -1,4 +1,4 @@
-"The compiled and the low-rank forms say what the slow ones say, on the sizes that are raced; the benchmark's own parts work."
+"Compiled and low-rank forms say what the slow ones say, on the sizes that are raced; the benchmark's own parts work."
 import shutil
 
 import numpy as np, pandas as pd, pytest, torch, torch.nn.functional as F
@@ -81,7 +81,8 @@ def test_drawn_gallery_begins_with_the_real_photos(real, tmp_path):
 
 
 def test_a_person_is_answered(tmp_path):
-    emoji, encoder = load_collection('emoji'), Encoder(load_backbone(), cut=0, depth=8, pool='grid2').requires_grad_(False)
+    emoji = load_collection('emoji')
+    encoder = Encoder(load_backbone(), cut=0, depth=8, pool='grid2').requires_grad_(False)
     have = train_head(emoji, encoder, size=32, steps=3, d=16)
     assert have.photos.shape[1] == encoder.dim and len(have.sketches) == len(emoji.sketches)
     who = person(have, 0)
@@ -92,7 +93,8 @@ def test_a_person_is_answered(tmp_path):
     true = exact(g, query, after)[1]
     assert recall(search(g, index, query, after, before, short=1500)[1], true) == 1
     assert torch.equal(first_answer(have, who, g, index, short=1500), true[:1])
-    assert not torch.equal(exact(g, *adapt_to(have.adapter, who, 50.)[:2])[1], true)        # a longer step, other answers
+    other = exact(g, *adapt_to(have.adapter, who, times=50.)[:2])[1]                 # a longer step, other answers
+    assert not torch.equal(other, true)
 
 
 def test_recall_counts_what_both_hold():

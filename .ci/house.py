@@ -55,7 +55,8 @@ def imported(tree):
         names = [a.name for a in node.names] if isinstance(node, (ast.Import, ast.ImportFrom)) else []
         if isinstance(node, ast.Import): yield from (n.split('.')[1] for n in names if n.startswith('afgsbir.'))
         elif isinstance(node, ast.ImportFrom) and node.module == 'afgsbir': yield from names
-        elif isinstance(node, ast.ImportFrom) and str(node.module).startswith('afgsbir.'): yield node.module.split('.')[1]
+        elif isinstance(node, ast.ImportFrom) and str(node.module).startswith('afgsbir.'):
+            yield node.module.split('.')[1]
 
 
 def uphill(chapters):
@@ -105,7 +106,8 @@ def tell(root, chapters):
     inside = [l for c in every for l in c.lines]
     print(f'\nexported lines       {len(lines)}, of which {len(inside)} in cells that do more than import')
     shape = ' / '.join(f'{n:g}' for n in (statistics.median(length), length[int(.9*len(length))], length[-1]))
-    print(f'exported cells       {len(every)}: lines {shape} (median / p90 / max), characters {statistics.median(chars):g}')
+    print(f'exported cells       {len(every)}: lines {shape} (median / p90 / max),'
+          f' characters {statistics.median(chars):g} (median)')
     print(f'width                {max(map(len, inside))} at most; over {WIDE}: {len(wide(inside))} lines,'
           f' {100*len(wide(inside))/len(inside):.1f} %')
     names, public = public_names(root)
@@ -114,19 +116,26 @@ def tell(root, chapters):
         said, shown = ([exercised(*d, s) for d in keep] for s in (False, True))
         print(f'exercised            {what}: {percent(said)} in one of the next three code cells,'
               f' {percent(shown)} in one of them that is not exported')
-    for file in sorted(f for d in ('.ci', 'data_prep', 'tests') for f in (root/d).glob('*.py')):
+    for file in scripts(root):
         over = wide(file.read_text().split('\n'))
         if over: print(f'over {WIDE} columns     {file.relative_to(root)}: {len(over)}, widest {max(map(len, over))}')
     shown = [(n, c) for n, cells in chapters.items() for cell in cells if not cell.exported for c in crowded(cell.tree)]
     print(f'{MANY}+ positional       {len(shown)} in cells not exported: {", ".join(f"{n}:{c}" for n, c in shown)}')
 
 
+def scripts(root):
+    "Our Python files outside the package"
+    return sorted(f for folder in ('.ci', 'data_prep', 'tests') for f in (root/folder).glob('*.py'))
+
+
 def broken(root, chapters):
     "Every rule that is broken, a line each"
-    for name, cells in chapters.items():
-        for c in (c for c in cells if c.exported):
-            yield from (f'{name}: {len(l)} columns: {l.strip()[:60]}' for l in wide(c.lines))
-            yield from (f'{name}: {MANY} or more positional arguments: {call}' for call in crowded(c.tree))
+    exported = [(name, c) for name, cells in chapters.items() for c in cells if c.exported]
+    texts = [(f.relative_to(root), f.read_text().split('\n')) for f in scripts(root)]
+    for name, lines in [(name, c.lines) for name, c in exported] + texts:
+        yield from (f'{name}: {len(l)} columns: {l.strip()[:60]}' for l in wide(lines))
+    for name, c in exported:
+        yield from (f'{name}: {MANY} or more positional arguments: {call}' for call in crowded(c.tree))
     yield from (f'uphill: {u}' for u in uphill(chapters))
 
 

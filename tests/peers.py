@@ -19,7 +19,8 @@ from afgsbir.regularisers import Regularisers
 from afgsbir.triplet import distances, support_loss, triplets
 
 
-# The work: one outer step over eight tasks of 5 support pairs and 10 queries; M from 1280 to 64; triplets inside a task.
+# The work: one outer step over eight tasks of 5 support pairs and 10 queries; M from 1280 to 64; triplets inside
+# a task.
 
 class Given(nn.Module):
     "An encoder that has done its work: features in, features out"

@@ -90,9 +90,13 @@ def public_names(root):
 def percent(hits): return f'{100*statistics.mean(hits):3.0f} %' if hits else '    –'
 
 
-def tell(root, chapters):
-    "Print all measurements"
-    every = [c for cells in chapters.values() for c in cells if c.exported and not is_imports(c)]
+def scripts(root):
+    "Our Python files outside the package"
+    return sorted(f for folder in ('.ci', 'data_prep', 'tests') for f in (root/folder).glob('*.py'))
+
+
+def tell_chapters(chapters):
+    "A line for every chapter that exports something"
     print('chapter            lines  cells  longest  widest   >120  exercised')
     for name, cells in chapters.items():
         own = [c for c in cells if c.exported]
@@ -100,32 +104,41 @@ def tell(root, chapters):
         lines, hits = [l for c in own for l in c.lines], [exercised(*d, False) for d in definitions(cells)]
         some = len(lines), sum(not is_imports(c) for c in own), max(len(c.lines) for c in own), max(map(len, lines))
         print('{:18s} {:5d}  {:5d}  {:7d}  {:6d}'.format(name, *some) + f'  {len(wide(lines)):5d}  {percent(hits):>9s}')
-    length, chars = sorted(len(c.lines) for c in every), [sum(map(len, c.lines)) for c in every]
-    lines = [l for cells in chapters.values() for c in cells if c.exported for l in c.lines]
-    defs = [d for cells in chapters.values() for d in definitions(cells)]
-    inside = [l for c in every for l in c.lines]
-    print(f'\nexported lines       {len(lines)}, of which {len(inside)} in cells that do more than import')
+
+
+def tell_cells(exported):
+    "How large the cells are that do more than import"
+    every = [c for c in exported if not is_imports(c)]
+    lines, chars = [l for c in every for l in c.lines], [sum(map(len, c.lines)) for c in every]
+    length = sorted(len(c.lines) for c in every)
     shape = ' / '.join(f'{n:g}' for n in (statistics.median(length), length[int(.9*len(length))], length[-1]))
+    total = sum(len(c.lines) for c in exported)
+    print(f'\nexported lines       {total}, of which {len(lines)} in cells that do more than import')
     print(f'exported cells       {len(every)}: lines {shape} (median / p90 / max),'
           f' characters {statistics.median(chars):g} (median)')
-    print(f'width                {max(map(len, inside))} at most; over {WIDE}: {len(wide(inside))} lines,'
-          f' {100*len(wide(inside))/len(inside):.1f} %')
+    print(f'width                {max(map(len, lines))} at most; over {WIDE}: {len(wide(lines))} lines,'
+          f' {100*len(wide(lines))/len(lines):.1f} %')
+
+
+def tell_definitions(root, chapters):
+    "How many there are, and how many are used where they stand"
     names, public = public_names(root)
     print(f'public names         {public} functions and classes, {names} with constants')
+    defs = [d for cells in chapters.values() for d in definitions(cells)]
     for what, keep in (('all definitions', defs), ('public ones', [d for d in defs if d[0][0] != '_'])):
         said, shown = ([exercised(*d, s) for d in keep] for s in (False, True))
         print(f'exercised            {what}: {percent(said)} in one of the next three code cells,'
               f' {percent(shown)} in one of them that is not exported')
+
+
+def tell_others(root, chapters):
+    "What stands outside the exported cells"
     for file in scripts(root):
         over = wide(file.read_text().split('\n'))
         if over: print(f'over {WIDE} columns     {file.relative_to(root)}: {len(over)}, widest {max(map(len, over))}')
-    shown = [(n, c) for n, cells in chapters.items() for cell in cells if not cell.exported for c in crowded(cell.tree)]
-    print(f'{MANY}+ positional       {len(shown)} in cells not exported: {", ".join(f"{n}:{c}" for n, c in shown)}')
-
-
-def scripts(root):
-    "Our Python files outside the package"
-    return sorted(f for folder in ('.ci', 'data_prep', 'tests') for f in (root/folder).glob('*.py'))
+    shown = [(name, c) for name, cells in chapters.items() for c in cells if not c.exported]
+    calls = [f'{name}:{call}' for name, c in shown for call in crowded(c.tree)]
+    print(f'{MANY}+ positional       {len(calls)} in cells not exported: {", ".join(calls)}')
 
 
 def broken(root, chapters):
@@ -145,7 +158,11 @@ def main():
     p.add_argument('--check', action='store_true', help='exit 1 where a rule is broken')
     a = p.parse_args()
     chapters = {f.stem: list(code_cells(f)) for f in sorted((a.folder/'nbs').glob('[0-9]*.ipynb'))}
-    if not a.check: tell(a.folder, chapters)
+    if not a.check:
+        tell_chapters(chapters)
+        tell_cells([c for cells in chapters.values() for c in cells if c.exported])
+        tell_definitions(a.folder, chapters)
+        tell_others(a.folder, chapters)
     faults = list(broken(a.folder, chapters))
     print('\n'.join([*faults, f'house: {len(faults)} rules broken' if faults else 'house: in order']))
     if a.check and faults: sys.exit(1)

@@ -49,7 +49,7 @@ primary: data
 BENCH_ON ?= $(if $(wildcard data/prepared/sketchy_mini/card.json),sketchy_mini,emoji)
 bench: data
 	$(PY) -m afgsbir.runs nbs/44_bench.ipynb -f nbs/settings/bench.yaml -p collection $(BENCH_ON)
-	@$(PY) -m afgsbir.bench outputs/bench/rows.csv
+	@$(PY) -m afgsbir.race outputs/bench/rows.csv
 
 site: setup
 	$(PY) .ci/site.py

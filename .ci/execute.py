@@ -1,4 +1,7 @@
-"""Store fresh outputs in the chapters that show something: run it when a chapter or the rows have changed. Cells marked `#| eval: false` stay unrun."""
+"""Store fresh outputs in the chapters that show something: run it when a chapter or the rows have changed.
+
+Cells marked `#| eval: false` stay unrun.
+"""
 import re, subprocess, sys
 from pathlib import Path
 
@@ -6,13 +9,15 @@ import nbformat
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
-SHOW = ['01_pairs', '10_encoder', '11_triplet', '20_adapt', '21_margin', '22_meta', '23_hubs', '24_shift', '34_tables', '50_results', '51_demo', '52_adapting', '53_protocol',
-        '54_anatomy', '55_better', '56_where', '57_margins', '58_costs', '59_billion', 'index']
+SHOW = ['01_pairs', '10_encoder', '11_triplet', '20_adapt', '21_margin', '22_meta', '23_hubs', '24_shift', '33_gallery',
+        '34_tables', '37_race', '38_shards', '50_results', '51_demo', '52_adapting', '53_protocol', '54_anatomy',
+        '55_better', '56_where', '57_margins', '58_costs', '59_billion', 'index']
 
 for name in sys.argv[1:] or SHOW:
     file = ROOT/'nbs'/f'{name}.ipynb'
     book = nbformat.read(file, 4)
-    skipped = {c['id']: c.source for c in book.cells if c.cell_type == 'code' and re.search(r'^#\|\s*eval:\s*false', c.source, re.M)}
+    code = [c for c in book.cells if c.cell_type == 'code']
+    skipped = {c['id']: c.source for c in code if re.search(r'^#\|\s*eval:\s*false', c.source, re.M)}
     for c in book.cells: c.source = '' if c['id'] in skipped else c.source
     NotebookClient(book, kernel_name='python3', resources=dict(metadata=dict(path=str(ROOT/'nbs')))).execute()
     for c in book.cells:

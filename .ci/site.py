@@ -1,7 +1,7 @@
 """Build the site into _site/: nbdev's processed notebooks, rendered by Quarto where it is installed, else by smalldocs.
 
-smalldocs takes maths and web fonts from other hosts; afterwards formulas become MathML and such links are removed, so that no page
-asks another host for anything. A warning or a broken link fails the build.
+smalldocs takes maths and web fonts from other hosts; afterwards formulas become MathML and such links are removed,
+so that no page asks another host for anything. A warning or a broken link fails the build.
 """
 import html, os, re, shutil, subprocess, sys
 from pathlib import Path
@@ -30,10 +30,12 @@ def stage():
 def render():
     "Quarto or smalldocs; anything that looks like a warning stops the build"
     quarto = shutil.which('quarto')
-    cmd = [quarto, 'render', str(STAGE)] if quarto else [str(Path(sys.executable).with_name('smalldocs')), 'render', '--strict', str(STAGE)]
+    smalldocs = [str(Path(sys.executable).with_name('smalldocs')), 'render', '--strict']
+    cmd = [*([quarto, 'render'] if quarto else smalldocs), str(STAGE)]
     done = subprocess.run(cmd, capture_output=True, text=True)
     said = done.stdout + done.stderr
-    if done.returncode or re.search(r'WARN|warning:|Unable to resolve|not found', said): raise SystemExit(f'error: the site has warnings\n{said}')
+    if done.returncode or re.search(r'WARN|warning:|Unable to resolve|not found', said):
+        raise SystemExit(f'error: the site has warnings\n{said}')
     shutil.rmtree(SITE, ignore_errors=True)
     shutil.move(str(STAGE/'_site'), SITE)
     return bool(quarto)
@@ -63,13 +65,11 @@ def localise():
 
 def outside_requests():
     "What pages and stylesheets would fetch from other hosts"
-    found = []
-    for f in SITE.rglob('*'):
-        if f.suffix == '.html':
-            found += [(f.name, u) for u in re.findall(r'<(?:script|img|iframe|source|video)[^>]*\ssrc="(https?:)?//[^"]*"', f.read_text())]
-            found += [(f.name, u) for u in re.findall(r'<link(?![^>]*canonical)[^>]*href="(?:https?:)?//[^"]*"', f.read_text())]
-        elif f.suffix == '.css': found += [(f.name, u) for u in re.findall(r'(?:@import|url\()\s*["\']?(?:https?:)?//[^)"\';]*', f.read_text())]
-    return found
+    asks = {'.html': [r'<(?:script|img|iframe|source|video)[^>]*\ssrc="(https?:)?//[^"]*"',
+                      r'<link(?![^>]*canonical)[^>]*href="(?:https?:)?//[^"]*"'],
+            '.css': [r'(?:@import|url\()\s*["\']?(?:https?:)?//[^)"\';]*']}
+    return [(f.name, u) for f in SITE.rglob('*') for ask in asks.get(f.suffix, [])
+            for u in re.findall(ask, f.read_text())]
 
 
 def broken_links():

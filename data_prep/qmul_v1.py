@@ -6,8 +6,9 @@
 # %% [markdown]
 # # QMUL chairs and shoes, version 1
 #
-# Four `.mat` files a set, key `data`, N x 256 x 256 bytes. Row i of the sketches pairs with row i of the edge maps, which stand in for
-# the photos as in Sketch-me-that-Shoe. The authors' test rows are our test; a fifth of their training rows validates.
+# Four `.mat` files a set, key `data`, N x 256 x 256 bytes. Row i of the sketches pairs with row i of the edge
+# maps, which stand in for the photos as in Sketch-me-that-Shoe. The authors' test rows are our test; a fifth of
+# their training rows validates.
 
 # %%
 import argparse, functools
@@ -64,7 +65,9 @@ def main(argv=None):
     source = a.source or source_root()/'qmul_v1'
     for kind in ('chairs', 'shoes'):
         photos, sketches = tables(source, kind)
-        write_collection(a.root, f'qmul_{kind}', photos, sketches, dict(source='QMUL version 1', licence='research use'), a.size, source, split_by='photo',
-                         read_photo=partial(picture, size=a.size, photo=True), read_sketch=partial(picture, size=a.size, photo=False))
+        photo, sketch = (partial(picture, size=a.size, photo=p) for p in (True, False))
+        card = dict(source='QMUL version 1', licence='research use')
+        write_collection(a.root, f'qmul_{kind}', photos, sketches, card, a.size, source=source, split_by='photo',
+                         read_photo=photo, read_sketch=sketch)
 
 if __name__ == '__main__': command(main)

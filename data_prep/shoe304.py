@@ -6,8 +6,8 @@
 # %% [markdown]
 # # 304 shoes by three hands
 #
-# `photo/NNN.jpg` and `sketch/NNN-U.png`: sketchers 1, 2 and 3 drew every shoe, in visibly different styles. One category, so the
-# split is by photo: a shoe of the test is not seen in training in anybody's drawing.
+# `photo/NNN.jpg` and `sketch/NNN-U.png`: sketchers 1, 2 and 3 drew every shoe, in visibly different styles. One
+# category, so the split is by photo: a shoe of the test is not seen in training in anybody's drawing.
 
 # %%
 import argparse
@@ -23,7 +23,8 @@ from afgsbir.pairs import inherit_split, parse_sketch, read_picture, split_by_ph
 def tables(source):
     "photos and sketches of the flat folders"
     for folder in (source/'photo', source/'sketch'):
-        if not folder.is_dir(): raise InputError(f'{folder}: no such folder; name the one that holds photo/ and sketch/ with --source')
+        if not folder.is_dir():
+            raise InputError(f'{folder}: no such folder; name the one that holds photo/ and sketch/ with --source')
         if not any(folder.iterdir()): raise InputError(f'{folder}: an empty category; add pictures')
     photos = pd.DataFrame([dict(photo=f.stem, category='shoe', path=f) for f in sorted((source/'photo').glob('*.jpg'))])
     known, lines = set(photos.photo), []
@@ -44,7 +45,8 @@ def main(argv=None):
     photos, sketches = tables(source)
     photos['split'] = split_by_photo(photos)
     sketches['split'] = inherit_split(sketches, photos)
-    write_collection(a.root, 'shoe304', photos, sketches, dict(source='shoe304', licence='research use'), a.size, source, split_by='photo',
-                     read_photo=partial(read_picture, size=a.size, fit='pad'), skip_unreadable=a.skip_unreadable)
+    card, read = dict(source='shoe304', licence='research use'), partial(read_picture, size=a.size, fit='pad')
+    write_collection(a.root, 'shoe304', photos, sketches, card, a.size, source=source, split_by='photo',
+                     read_photo=read, skip_unreadable=a.skip_unreadable)
 
 if __name__ == '__main__': command(main)

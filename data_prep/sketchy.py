@@ -6,9 +6,9 @@
 # %% [markdown]
 # # Sketchy, and any folder laid out like it
 #
-# Reads the full Sketchy database as its authors ship it (`256x256/photo|sketch/tx_*/<category>/...`), the same pictures in a flat
-# tree (`photo/<category>/x.jpg`, `sketch/<category>/x-<n>.png`), and your own pictures in that shape
-# (`x-<n>-<sketcher>.png` where the hand matters).
+# Reads the full Sketchy database as its authors ship it (`256x256/photo|sketch/tx_*/<category>/...`), the same
+# pictures in a flat tree (`photo/<category>/x.jpg`, `sketch/<category>/x-<n>.png`), and your own pictures in that
+# shape (`x-<n>-<sketcher>.png` where the hand matters).
 
 # %%
 import argparse
@@ -25,10 +25,10 @@ from afgsbir.pairs import inherit_split, scan, split_by_category, split_by_photo
 # The 21 unseen categories of the paper; and 20 of the other 104 that only ever validate.
 
 # %%
-UNSEEN = ('bat cabin cow dolphin door giraffe helicopter mouse pear raccoon rhinoceros saw scissors seagull skyscraper songbird '
-          'sword tree wheelchair windmill window').split()
-VAL = ('ape axe bee butterfly camel chair couch deer hermit_crab kangaroo lobster mushroom piano pistol rocket sailboat seal spider '
-       'teapot tiger').split()
+UNSEEN = ('bat cabin cow dolphin door giraffe helicopter mouse pear raccoon rhinoceros saw scissors seagull skyscraper '
+          'songbird sword tree wheelchair windmill window').split()
+VAL = ('ape axe bee butterfly camel chair couch deer hermit_crab kangaroo lobster mushroom piano pistol rocket '
+       'sailboat seal spider teapot tiger').split()
 PLUS = 'dog giraffe horse'.split()
 LICENCE = 'Sketchy database: research use; photos from ImageNet'
 
@@ -43,7 +43,8 @@ def find_folders(source, photo_tx='tx_000100000000', sketch_tx='tx_000100000000'
         if not (photo.is_dir() and sketch.is_dir()): continue
         if not any(photo.glob('tx_*')): return photo, sketch
         for folder in (photo/photo_tx, sketch/sketch_tx):
-            if not folder.is_dir(): raise InputError(f'{folder}: no such rendering; name one with --photo-tx / --sketch-tx')
+            if not folder.is_dir():
+                raise InputError(f'{folder}: no such rendering; name one with --photo-tx / --sketch-tx')
         return photo/photo_tx, sketch/sketch_tx
     raise InputError(f'{source}: holds no photo/ and sketch/; name the folder that does with --source')
 
@@ -52,7 +53,9 @@ def read_words(source, names, kind):
     file = source/'word_vectors.npz'
     if not file.is_file(): return {}
     with np.load(file) as z:
-        if kind not in z: raise InputError(f'{file}: has no vectors {kind!r}; pass one of {sorted(set(z.files)-{"names"})} as --words')
+        if kind not in z:
+            kinds = sorted(set(z.files)-{'names'})
+            raise InputError(f'{file}: has no vectors {kind!r}; pass one of {kinds} as --words')
         found = dict(zip(map(str, z['names']), z[kind]))
     missing = sorted(set(names)-set(found))
     if missing: raise InputError(f'{file}: no vector for category {missing[0]!r}; add it or pass --words ""')
@@ -71,8 +74,10 @@ def main(argv=None):
     p.add_argument('--photo-tx', default='tx_000100000000', help="rendering of the photos in the authors' release")
     p.add_argument('--sketch-tx', default='tx_000100000000', help="rendering of the sketches in the authors' release")
     p.add_argument('--split', choices=['auto', 'category', 'photo', 'test'], default='auto',
-                   help="auto: the fixed lists where the names are Sketchy's; photo: 60/15/25 %% of the photos; test: everything unseen")
-    p.add_argument('--val', nargs='*', help='validation categories'); p.add_argument('--test', nargs='*', help='unseen categories')
+                   help="auto: the fixed lists where the names are Sketchy's; photo: 60/15/25 %% of the photos; "
+                        "test: everything unseen")
+    p.add_argument('--val', nargs='*', help='validation categories')
+    p.add_argument('--test', nargs='*', help='unseen categories')
     p.add_argument('--words', default='word2vec', help='which word vectors of word_vectors.npz to keep; "" for none')
     p.add_argument('--skip-unreadable', action='store_true', help='skip and count unreadable pictures')
     a = p.parse_args(argv)
@@ -83,19 +88,24 @@ def main(argv=None):
     sketches['split'] = inherit_split(sketches, photos)
     words = read_words(source, set(photos.category), a.words) if a.words else {}
     card = dict(source=f'{a.name}: {source.name}', licence=LICENCE, words=a.words if words else '')
-    write_collection(a.root, a.name, photos, sketches, card, a.size, source, split_by=split_by, skip_unreadable=a.skip_unreadable, words=words)
+    write_collection(a.root, a.name, photos, sketches, card, a.size, source=source, split_by=split_by,
+                     skip_unreadable=a.skip_unreadable, words=words)
 
 # %%
 def choose_split(photos, a):
     "The split column and what it splits by; wrong names are told"
     names = set(photos.category)
     mode = a.split
-    if mode == 'auto': mode = 'test' if a.name == 'sketchy_plus' else 'category' if a.val or a.test or set(UNSEEN) <= names else 'photo'
+    if mode == 'auto':
+        fixed = a.val or a.test or set(UNSEEN) <= names
+        mode = 'test' if a.name == 'sketchy_plus' else 'category' if fixed else 'photo'
     if mode == 'test': return 'test', 'category'
     if mode == 'photo': return split_by_photo(photos), 'photo'
     val, test = a.val or VAL, a.test or UNSEEN
-    for c in {*val, *test} - names: raise InputError(f'{c}: no such category; --val and --test take some of {sorted(names)[:5]}...')
-    if both := set(val) & set(test): raise InputError(f'{sorted(both)[0]}: stands in --val and in --test; keep it in one')
+    for c in {*val, *test} - names:
+        raise InputError(f'{c}: no such category; --val and --test take some of {sorted(names)[:5]}...')
+    if both := set(val) & set(test):
+        raise InputError(f'{sorted(both)[0]}: stands in --val and in --test; keep it in one')
     return split_by_category(photos, val, test), 'category'
 
 if __name__ == '__main__': command(main)

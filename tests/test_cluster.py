@@ -5,10 +5,11 @@ import numpy as np, pytest, torch
 from PIL import Image
 
 from afgsbir.core import rng
-from afgsbir.encoder import SKETCH
-from afgsbir.gallery import Gallery, adapted_by, read_rows, unadapted
+from afgsbir.base import SKETCH
+from afgsbir.gallery import Embedder, Gallery, read_rows
 from afgsbir.meta import Adapter
-from afgsbir.shards import Server, encode_shard, encode_with_ray, exact_shard, exact_with_ray, index_shard, merge, plan, serve_with_ray
+from afgsbir.shards import Server, encode_shard, exact_shard, index_shard, merge, plan
+from afgsbir.shards import encode_with_ray, exact_with_ray, serve_with_ray
 
 ray = pytest.importorskip('ray', reason="ray is not installed; pip install 'afgsbir[cluster]'")
 
@@ -16,7 +17,8 @@ ray = pytest.importorskip('ray', reason="ray is not installed; pip install 'afgs
 @pytest.fixture(scope='module')
 def cluster():
     os.environ['RAY_USAGE_STATS_ENABLED'] = '0'
-    ray.init(num_cpus=2, object_store_memory=200 << 20, include_dashboard=False, log_to_driver=False, logging_level='ERROR')
+    ray.init(num_cpus=2, object_store_memory=200 << 20, include_dashboard=False, log_to_driver=False,
+             logging_level='ERROR')
     yield
     ray.shutdown()
 
@@ -57,7 +59,7 @@ def test_encoding_survives_a_killed_worker(cluster, pictures, tmp_path):
     (tmp_path/'log').mkdir()
     killed = kill_first(tmp_path/'log')
     shards = encode_with_ray(pictures, tmp_path/'many', slow_encoder(str(tmp_path/'log'), .3), workers=2, size=16)
-    assert killed and len(os.listdir(tmp_path/'log')) > 2                       # one died, and another came in its place
+    assert killed and len(os.listdir(tmp_path/'log')) > 2                # one died, and another came in its place
     assert len(shards) == len(alone) == 12
     for a, b in zip(alone, shards):
         assert Gallery(a).names == Gallery(b).names
@@ -70,16 +72,17 @@ def test_search_survives_a_killed_worker(cluster, pictures, tmp_path):
     shards = [encode_shard(w, tmp_path/'s', make(), 16) for w in pictures]
     x = torch.rand(11, 128, generator=torch.Generator().manual_seed(0))
     fast = Adapter(128, 6, 3., soft=.1)(x[None, :4], x[None, 4:8], torch.arange(4)[None])
-    embed, query = adapted_by(fast), adapted_by(fast, SKETCH)(x[8:])
-    alone = merge([exact_shard(s, query, embed) for s in shards])
+    embedder, query = Embedder(fast), Embedder(fast, SKETCH)(x[8:])
+    alone = merge([exact_shard(s, query, embedder) for s in shards])
     (log := tmp_path/'log').mkdir()
     def slow_embed(x):
         open(f'{log}/{os.getpid()}', 'a').write('x'); time.sleep(.3)
-        return embed(x)
+        return embedder(x)
     killed = kill_first(log)
     assert exact_with_ray(shards, query, slow_embed) == alone
     assert killed and len(os.listdir(log)) > 2
 
-    for s in shards: index_shard(s, unadapted(fast.params), 'Flat')
+    for s in shards: index_shard(s, Embedder(fast.params), 'Flat')
     ask = serve_with_ray(shards, workers=2)
-    assert ask(query, embed, short=5) == Server(shards).ask(query, embed, short=5) == alone      # a shortlist of everything is exact
+    one = Server(shards).ask(query, embedder, short=5)
+    assert ask(query, embedder, short=5) == one == alone                 # a shortlist of everything is exact

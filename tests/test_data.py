@@ -12,7 +12,8 @@ ROOT = repo_root()
 
 
 def prep(script, *args):
-    return subprocess.run([sys.executable, f'data_prep/{script}.py', *map(str, args)], cwd=ROOT, capture_output=True, text=True)
+    done = [sys.executable, f'data_prep/{script}.py', *map(str, args)]
+    return subprocess.run(done, cwd=ROOT, capture_output=True, text=True)
 
 
 def tree(root, *names):
@@ -28,20 +29,23 @@ def refused(done, *words):
 
 
 def test_own_pictures(tmp_path):
-    src = tree(tmp_path/'src', *[f'photo/{c}/p{i}.jpg' for c in 'ab' for i in range(8)], *[f'sketch/{c}/p{i}-1-ann.png' for c in 'ab' for i in range(4)])
+    src = source_tree(tmp_path/'src', photos=8, ending='-1-ann')
     done = prep('sketchy', '--name', 'mine', '--source', src, '--root', tmp_path, '--size', 16)
     assert done.returncode == 0, done.stderr
     c = load_collection('mine', tmp_path)
     assert len(c.photos) == 16 and set(c.sketches.sketcher) == {'ann'} and c.card['split_by'] == 'photo'
     before = (tmp_path/'mine/card.json').stat().st_mtime_ns
-    assert 'already there' in prep('sketchy', '--name', 'mine', '--source', src, '--root', tmp_path, '--size', 16).stdout
+    again = prep('sketchy', '--name', 'mine', '--source', src, '--root', tmp_path, '--size', 16)
+    assert 'already there' in again.stdout
     assert (tmp_path/'mine/card.json').stat().st_mtime_ns == before
 
 
 def test_authors_layout(tmp_path):
-    src = tree(tmp_path/'src', '256x256/photo/tx_000100000000/cat/n1_2.jpg', '256x256/sketch/tx_000100000000/cat/n1_2-1.png', '256x256/sketch/tx_000000000000/cat/n1_2-1.png')
-    assert prep('sketchy', '--name', 's', '--source', src, '--root', tmp_path, '--size', 8, '--split', 'test').returncode == 0
-    refused(prep('sketchy', '--name', 's', '--source', src, '--root', tmp_path, '--photo-tx', 'tx_9'), 'tx_9', 'no such rendering')
+    src = tree(tmp_path/'src', '256x256/photo/tx_000100000000/cat/n1_2.jpg',
+               *[f'256x256/sketch/tx_000{i}00000000/cat/n1_2-1.png' for i in (1, 0)])
+    what = ['--name', 's', '--source', src, '--root', tmp_path]
+    assert prep('sketchy', *what, '--size', 8, '--split', 'test').returncode == 0
+    refused(prep('sketchy', *what, '--photo-tx', 'tx_9'), 'tx_9', 'no such rendering')
 
 
 def test_bad_sources(tmp_path):
@@ -53,15 +57,23 @@ def test_bad_sources(tmp_path):
     refused(prep('sketchy', '--name', 't', '--source', twice, *out), 'a/x', 'stands twice')
     empty = tree(tmp_path/'e', 'photo/a/x.jpg', 'sketch/a/x-1.png'); (empty/'photo/b').mkdir()
     refused(prep('sketchy', '--name', 'e', '--source', empty, *out), 'an empty category')
-    broken = tree(tmp_path/'b', 'photo/a/x.jpg', 'photo/a/z.jpg', 'sketch/a/x-1.png'); (broken/'photo/a/z.jpg').write_bytes(b'no')
+    broken = tree(tmp_path/'b', 'photo/a/x.jpg', 'photo/a/z.jpg', 'sketch/a/x-1.png')
+    (broken/'photo/a/z.jpg').write_bytes(b'no')
     refused(prep('sketchy', '--name', 'b', '--source', broken, *out), 'z.jpg', '--skip-unreadable')
     done = prep('sketchy', '--name', 'b', '--source', broken, *out, '--skip-unreadable')
     assert done.returncode == 0 and '1 unreadable pictures skipped' in done.stdout
     assert sorted(p.name for p in (tmp_path/'out').iterdir()) == ['b']                  # nothing half-written
 
 
-def source_tree(root):
-    return tree(root, *[f'photo/{c}/p{i}.jpg' for c in 'ab' for i in range(4)], *[f'sketch/{c}/p{i}-1.png' for c in 'ab' for i in range(4)])
+def source_tree(root, photos=4, ending='-1'):
+    "Two categories, four sketches each"
+    return tree(root, *[f'photo/{c}/p{i}.jpg' for c in 'ab' for i in range(photos)],
+                *[f'sketch/{c}/p{i}{ending}.png' for c in 'ab' for i in range(4)])
+
+
+def shoe_tree(root):
+    "Nine shoes, drawn once each"
+    return tree(root, *[f'photo/{i}.jpg' for i in range(9)], *[f'sketch/{i}-1.png' for i in range(9)])
 
 
 def listing(root): return {p.relative_to(root): p.read_bytes() for p in sorted(root.rglob('*')) if p.is_file()}
@@ -70,16 +82,20 @@ def listing(root): return {p.relative_to(root): p.read_bytes() for p in sorted(r
 @pytest.mark.parametrize('script, name', [('sketchy', 'mine'), ('shoe304', 'shoe304')])
 def test_sources_survive(tmp_path, script, name):
     "The README's layout: sources in data/, nothing set; and every way to aim the collection at them"
-    src = source_tree(tmp_path/'data'/name) if script == 'sketchy' else tree(tmp_path/'data'/name, *[f'photo/{i}.jpg' for i in range(9)], *[f'sketch/{i}-1.png' for i in range(9)])
+    src = (source_tree if script == 'sketchy' else shoe_tree)(tmp_path/'data'/name)
     (tmp_path/'settings.ini').write_text('lib_name = afgsbir')
     before, named = listing(tmp_path/'data'), ['--name', name] if script == 'sketchy' else []
     env = {k: v for k, v in os.environ.items() if not k.startswith('AFGSBIR')}
-    def prepare(*args): return subprocess.run([sys.executable, ROOT/f'data_prep/{script}.py', '--size', '8', *named, *map(str, args)], cwd=tmp_path, env=env, capture_output=True, text=True)
+    def prepare(*args):
+        program = [sys.executable, ROOT/f'data_prep/{script}.py', '--size', '8', *named, *map(str, args)]
+        return subprocess.run(program, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert prepare().returncode == 0 and listing(src) == {k.relative_to(name): v for k, v in before.items()}
     assert len(load_collection(name, tmp_path/'data'/'prepared').photos) in (8, 9)
-    for root in (tmp_path/'data', src, src/'photo', tmp_path/'data'/name/'..'): refused(prepare('--root', root), 'are read from there', '--root')
+    for root in (tmp_path/'data', src, src/'photo', tmp_path/'data'/name/'..'):
+        refused(prepare('--root', root), 'are read from there', '--root')
     if script == 'sketchy':
-        for bad in ('.', '..', '../mine', str(src), '.mine', 'a b'): refused(prepare('--name', bad, '--source', src, '--root', tmp_path/'out'), 'not a name')
+        for bad in ('.', '..', '../mine', str(src), '.mine', 'a b'):
+            refused(prepare('--name', bad, '--source', src, '--root', tmp_path/'out'), 'not a name')
     (tmp_path/'theirs'/name).mkdir(parents=True); (tmp_path/'theirs'/name/'a.txt').write_text('mine')
     refused(prepare('--root', tmp_path/'theirs'), 'no collection of ours')
     (tmp_path/'data/prepared'/name/'notes.txt').write_text('mine')
@@ -92,7 +108,8 @@ def test_sources_survive(tmp_path, script, name):
 def test_bad_mat(tmp_path):
     from scipy.io import savemat
     for kind in ('edge', 'sketch'): savemat(tmp_path/f'chairs_{kind}_db_train.mat', dict(stuff=np.zeros(3)))
-    refused(prep('qmul_v1', '--source', tmp_path, '--root', tmp_path/'out'), 'chairs_edge_db_train.mat', 'no array `data`')
+    done = prep('qmul_v1', '--source', tmp_path, '--root', tmp_path/'out')
+    refused(done, 'chairs_edge_db_train.mat', 'no array `data`')
 
 
 def test_emoji():
@@ -103,8 +120,9 @@ def test_emoji():
     assert abs(shares['train']-.6) < .05 and abs(shares['test']-.25) < .05
 
 
-@pytest.mark.parametrize('script, name, photos, sketches', [('sketchy', 'sketchy_mini', 3125, 3125), ('sketchy', 'sketchy_plus', 271, 1887),
-                                                            ('shoe304', 'shoe304', 304, 912), ('qmul_v1', 'qmul_chairs', 297, 297)])
+@pytest.mark.parametrize('script, name, photos, sketches', [
+    ('sketchy', 'sketchy_mini', 3125, 3125), ('sketchy', 'sketchy_plus', 271, 1887),
+    ('shoe304', 'shoe304', 304, 912), ('qmul_v1', 'qmul_chairs', 297, 297)])
 def test_research_data(tmp_path, script, name, photos, sketches):
     where = source_root()/('qmul_v1' if script == 'qmul_v1' else name)
     raw = (where/'photo').is_dir() or any(where.glob('*.mat'))

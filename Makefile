@@ -9,8 +9,7 @@ JOBS ?= $(shell nproc)
 .PHONY: run test data data-research runs primary bench site lab clean setup
 
 run: data
-	snakemake -j $(JOBS) --config out=outputs/demo benchmarks=emoji seeds=0 methods=none,anil,ours-fixed,ours-predicted
-	snakemake -j $(JOBS) --config out=outputs/demo seeds=0 -- outputs/demo/default/emoji/rows.csv
+	snakemake -j $(JOBS) --config out=outputs/demo seeds=0 bases=triplet,meta-anil,meta-fixed,meta-predicted -- outputs/demo/test/emoji-demo/rows.csv
 	papermill nbs/51_demo.ipynb outputs/demo/51_demo.ipynb -k python3 --no-progress-bar 2>/dev/null
 	$(MAKE) site
 	@$(PY) -m afgsbir.tables emoji --root outputs/demo

@@ -1,45 +1,85 @@
-"The default adaptation as a user runs it: the same rows twice, its system read back, wrong input refused in one line."
-import pandas as pd, pytest, torch
+"A closed-form system as a user fits and tests it: the same rows twice, its file read back, wrong input refused."
+import os
 
-from afgsbir.episodes import tasks
-from afgsbir.evaluate import evaluate
-from afgsbir.nested import load_system
+import pandas as pd, pytest
+
+from afgsbir.asking import evaluate
+from afgsbir.base import projections
+from afgsbir.baselines import load_system, rule_of
+from afgsbir.core import data_root, repo_root
 from afgsbir.pairs import load_collection
-from afgsbir.shift import shifted
-from afgsbir.whiten import grid_features, outputs
-from test_runs import run
+from afgsbir.tasks import tasks_of
+from test_runs import SMOKE, run
 
+EXTRAS = ['centre+mirror+gallery', 'centre:foreign', 'centre:shuffled']
 
 
 @pytest.fixture(scope='module')
 def done(tmp_path_factory):
-    out = tmp_path_factory.mktemp('default')
-    for name in ('a', 'b'):
-        p = run('42_default', out, run=f'default/{name}', seeds=[0, 1])
-        assert p.returncode == 0, p.stderr
-    return out/'default'
+    out = tmp_path_factory.mktemp('whitened')
+    for name in 'ab':
+        for p in (run('42_fit', out, run=f'fit/{name}', seeds=[0, 1]),
+                  run('41_test', out, run=f'test/{name}', systems=[f'fit/{name}'], extras=EXTRAS)):
+            assert p.returncode == 0, p.stderr
+    return out
 
 
 def test_same_rows_twice(done):
-    a, b = ((done/n/'rows.csv').read_text().replace(f'default/{n}', 'run') for n in 'ab')
-    assert a == b and 'ours-default' in a and 'none+csls' in a and 'foreign' in a
+    a, b = ((done/'test'/n/'rows.csv').read_text().replace(f'test/{n}', 'run') for n in 'ab')
+    rows = pd.read_csv(done/'test/a/rows.csv')
+    assert a == b and set(rows.base) == {'whitened'} and set(rows.seed) == {0, 1}
+    assert set(rows.step) == {'nothing', 'csls', 'csls+gallery', 'centre', *EXTRAS}
+    assert (rows.groupby('method').step.nunique() == 1).all() and rows.method.nunique() == rows.step.nunique()
 
 
 def test_saved_system_gives_its_rows(done):
     "A system that is loaded in another process ranks as the run did"
-    system, facts = load_system(done/'a'/'system-0.safetensors')
-    collection = load_collection(facts['collection'])
-    pool = tasks(collection, 'test')[:3]
-    z = outputs(system.params, grid_features(collection, **facts['features']), pool)
-    with torch.no_grad(): rows = evaluate(shifted(system.shift, system.bank), z, pool, (5,), 2, 0, ('disjoint',), ('with',))
-    kept = pd.read_csv(done/'a'/'rows.csv').query('method == "ours-default" and k == 5 and seed == 0 and gallery == "with"').set_index('task')
+    system = load_system(done/'fit'/'a'/'system-0.safetensors')
+    collection = load_collection(system.facts['collection'])
+    tasks = tasks_of(collection)[:3]
+    z = projections(system.params, system.features(collection, tasks, 2), tasks)
+    rows = evaluate(rule_of(system, 'centre'), z, tasks, (5,), 2, protocols=('disjoint',), galleries=('with',))
+    kept = pd.read_csv(done/'test/a/rows.csv').query('step == "centre" and k == 5 and seed == 0 and gallery == "with"')
+    kept = kept.set_index('task')
     for r in rows: assert abs(kept.loc[r['task'], 'acc@1'] - r['acc@1']) < 1e-6
 
 
+def test_a_trained_base_under_learned_steps(done, tmp_path):
+    "The cells of the grid that are neither: CSLS and the centre on a trained base, learned on its validation tasks"
+    for p in (run('40_train', done, run='fit/t', base='triplet', options=SMOKE | dict(steps=4)),
+              run('42_fit', done, run='fit/t+', base='fit/t'),
+              run('41_test', done, run='test/t', systems=['fit/t+'], ks=[5])):
+        assert p.returncode == 0, p.stderr
+    rows = pd.read_csv(done/'test/t/rows.csv')
+    assert set(rows.base) == {'triplet'} and set(rows.step) == {'nothing', 'finetune', 'csls', 'csls+gallery', 'centre'}
+    assert set(rows.method) == {'none', 'finetune', 'triplet+csls', 'triplet+csls+gallery', 'triplet+centre'}
+    p = run('41_test', done, run='test/u', systems=['fit/t'], steps=['csls'])
+    assert p.returncode == 2 and 'csls: no step of this triplet system' in p.stderr
+    assert not (done/'test/u/rows.csv').exists()
+
+
+def test_readme_snippets(done, tmp_path, monkeypatch):
+    "Every Python line of the README runs, on systems that were just fitted"
+    p = run('40_train', done, run='fit/emoji-meta-predicted-0', options=SMOKE | dict(steps=4))
+    assert p.returncode == 0, p.stderr
+    os.symlink(done/'fit/a', done/'fit/emoji-whitened', True)
+    text, names, collections = (repo_root()/'README.md').read_text(), {}, data_root()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('AFGSBIR_COLLECTIONS', str(collections))
+    for snippet in text.split('```python')[1:]:
+        exec(snippet.split('```')[0].replace('outputs/demo/', f'{done}/'), names)
+    task = names['task']
+    assert len(names['best']) == min(10, len(task.gallery)) and names['rows'].shape == (1, len(names['best']))
+
+
 @pytest.mark.parametrize('given, message', [
-    (dict(features=dict(sizze=3)), "'sizze' is no option of grid_features"), (dict(candidates=['csls', 'csls+gallery', 'magic']), "'magic' is none of"),
-    (dict(tests=[dict(dataset='emoji')]), 'must name dataset and ks'), (dict(candidates=['centre']), 'the systems to beat'), (dict(leave='nobody'), "no category 'nobody' to leave out"), (dict(trained_on='nowhere'), 'run data_prep/')])
+    (dict(features=dict(sizze=3)), "'sizze' is no option of grid_encoder"),
+    (dict(candidates=['csls', 'csls+gallery', 'magic']), "'magic' is none of"),
+    (dict(candidates=['centre-alone']), 'the systems to beat'),
+    (dict(leave='nobody'), "no category 'nobody' to leave out"),
+    (dict(trained_on='nowhere'), 'run data_prep/'),
+    (dict(base='fit/nothing'), 'no system there')])
 def test_wrong_parameters(tmp_path, given, message):
-    p = run('42_default', tmp_path, run='default/x', **given)
+    p = run('42_fit', tmp_path, run='fit/x', **given)
     assert p.returncode == 2 and message in p.stderr and len(p.stderr.strip().splitlines()) == 1
-    assert not (tmp_path/'default/x/rows.csv').exists()
+    assert not list((tmp_path/'fit/x').glob('system*'))

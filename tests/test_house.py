@@ -6,16 +6,19 @@ import nbformat.v4 as nb
 from afgsbir.core import repo_root
 
 GOOD = '#| export\ndef low(x): return max(1, 2, 3, 4, 5, 6)'
-BAD = f'#| export\ndef high():\n    from afgsbir.high import peak\n    wide = {"1+"*60}1\n    return max(1, 2, 3, 4, 5, 6, 7)'
+BAD = ('#| export\ndef high():\n    from afgsbir.high import peak\n'
+       f'    wide = {"1+"*60}1\n    return max(1, 2, 3, 4, 5, 6, 7)')
+HIGH = '#| export\nfrom afgsbir.low import low\ndef peak(): low(1)'
 
 
 def house(folder, *cells):
     "Write one chapter with these cells beside a higher one; (exit code, lines) of the check"
     (folder/'nbs').mkdir(parents=True)
-    for name, sources in (('10_low', cells), ('20_high', ['#| export\nfrom afgsbir.low import low\ndef peak(): low(1)'])):
+    for name, sources in (('10_low', cells), ('20_high', [HIGH])):
         chapter = nb.new_notebook(cells=[nb.new_code_cell(s) for s in (f'#| default_exp {name[3:]}', *sources)])
         (folder/'nbs'/f'{name}.ipynb').write_text(nb.writes(chapter))
-    done = subprocess.run([sys.executable, repo_root()/'.ci/house.py', '--check', folder], capture_output=True, text=True)
+    command = [sys.executable, repo_root()/'.ci/house.py', '--check', folder]
+    done = subprocess.run(command, capture_output=True, text=True)
     return done.returncode, done.stdout.splitlines()
 
 
@@ -28,5 +31,6 @@ def test_broken(tmp_path):
     (tmp_path/'tests'/'test_x.py').write_text('#'*121)
     code, lines = house(tmp_path, GOOD, BAD)
     assert code == 1 and lines[-1] == 'house: 4 rules broken'
-    for word in ('10_low: 132 columns', 'test_x.py: 121 columns', 'arguments: max', 'uphill: 10_low imports high, chapter 20'):
+    told = '10_low: 132 columns', 'test_x.py: 121 columns', 'arguments: max', 'uphill: 10_low imports high, chapter 20'
+    for word in told:
         assert any(word in l for l in lines), (word, lines)

@@ -12,9 +12,11 @@ SMOKE = dict(size=64, views=2, d=16, steps=60, val_every=20, val_draws=1, n_task
 
 
 def command(notebook, outputs, **given):
-    args = [a for k, v in given.items() for a in ('-p', k, yaml.safe_dump(v, default_flow_style=True).replace('\n...', '').strip())]
+    text = lambda v: yaml.safe_dump(v, default_flow_style=True).replace('\n...', '').strip()
+    args = [a for k, v in given.items() for a in ('-p', k, text(v))]
     env = os.environ | dict(AFGSBIR_OUTPUTS=str(outputs))
-    return [sys.executable, '-m', 'afgsbir.runs', f'nbs/{notebook}.ipynb', *args], dict(cwd=ROOT, env=env, capture_output=True, text=True)
+    how = dict(cwd=ROOT, env=env, capture_output=True, text=True)
+    return [sys.executable, '-m', 'afgsbir.runs', f'nbs/{notebook}.ipynb', *args], how
 
 
 def run(notebook, outputs, **given):
@@ -22,13 +24,13 @@ def run(notebook, outputs, **given):
     return subprocess.run(args, **how)
 
 
-def both(outputs, method='ours-predicted'):
-    "Train and evaluate; the bytes of rows.csv"
-    done = run('40_train', outputs, run='train/t', method=method, options=SMOKE, save_every=1)
+def both(outputs):
+    "Train and test; the bytes of rows.csv"
+    done = run('40_train', outputs, run='fit/t', options=SMOKE, save_every=1)
     assert done.returncode == 0, done.stderr
-    done = run('41_evaluate', outputs, run='e', checkpoint='train/t', methods=[method], ks=[1, 5], n_draws=2)
+    done = run('41_test', outputs, run='test/t', systems=['fit/t'])
     assert done.returncode == 0, done.stderr
-    return (outputs/'e/rows.csv').read_bytes()
+    return (outputs/'test/t/rows.csv').read_bytes()
 
 
 @pytest.fixture(scope='module')
@@ -39,54 +41,58 @@ def whole(tmp_path_factory):
 
 def test_rows_and_record(whole):
     out, _ = whole
-    rows = pd.read_csv(out/'e/rows.csv')
-    assert list(rows)[:16] == COLUMNS and set(rows.method) == {'ours-predicted'} and set(rows.k) == {1, 5}
+    rows = pd.read_csv(out/'test/t/rows.csv')
+    assert list(rows) == COLUMNS and set(rows.method) == {'ours-predicted'} and set(rows.k) == {1, 5}
     assert rows['acc@1'].between(0, 1).all() and (rows['acc@1'] <= rows['acc@5']).all()
-    record = yaml.safe_load((out/'train/t/params.yaml').read_text())
-    assert record['parameters']['options'] == SMOKE and record['parameters']['method'] == 'ours-predicted'   # the requested ones, not the defaults
+    record = yaml.safe_load((out/'fit/t/params.yaml').read_text())
+    given = record['parameters']
+    assert given['options'] == SMOKE and given['save_every'] == 1       # the requested ones, not the defaults
     assert record['settings']['steps'] == 60 and record['card_hash'] and record['commit'] and record['wall_seconds'] > 0
 
 
 def test_killed_three_times(whole, tmp_path):
     "kill -9 while training, three times: the rows are the same, byte for byte"
-    rng, state = random.Random(0), tmp_path/'train/t/state/state.pt'
+    rng, state = random.Random(0), tmp_path/'fit/t/state/state.pt'
     for kill in range(3):
-        args, how = command('40_train', tmp_path, run='train/t', method='ours-predicted', options=SMOKE, save_every=1)
+        args, how = command('40_train', tmp_path, run='fit/t', options=SMOKE, save_every=1)
         how.pop('capture_output'); how.pop('text')
         p = subprocess.Popen(args, **how, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         seen = state.stat().st_mtime_ns if state.exists() else 0
         deadline = time.time()+180
-        while p.poll() is None and time.time() < deadline and (not state.exists() or state.stat().st_mtime_ns == seen): time.sleep(.02)
+        unchanged = lambda: not state.exists() or state.stat().st_mtime_ns == seen
+        while p.poll() is None and time.time() < deadline and unchanged(): time.sleep(.02)
         time.sleep(rng.random()*.3)
         assert p.poll() is None, 'the run ended before it could be killed'
-        for process in [*psutil.Process(p.pid).children(recursive=True), p]: process.kill()      # SIGKILL: the kernel that trains, then papermill
+        for process in [*psutil.Process(p.pid).children(recursive=True), p]: process.kill()      # SIGKILL, the kernel too
         p.wait()
-        assert state.exists() and not (tmp_path/'train/t/checkpoint.safetensors').exists()
+        assert state.exists() and not (tmp_path/'fit/t/system-0.safetensors').exists()
     assert both(tmp_path) == whole[1]
 
 
 @pytest.mark.parametrize('given, message', [
-    (dict(stpes=3), "no parameter 'stpes'"), (dict(seed='one'), 'must be of type int'), (dict(method='magic'), 'not a method that is trained'),
+    (dict(stpes=3), "no parameter 'stpes'"), (dict(seed='one'), 'must be of type int'),
+    (dict(base='magic'), 'not a base that is trained'),
     (dict(options=dict(stpes=3)), 'no such setting'), (dict(trained_on='nowhere'), 'run data_prep/')])
 def test_wrong_parameters(tmp_path, given, message):
-    done = run('40_train', tmp_path, run='train/x', **given)
+    done = run('40_train', tmp_path, run='fit/x', **given)
     assert done.returncode == 2 and message in done.stderr and len(done.stderr.strip().splitlines()) == 1
-    assert not (tmp_path/'train/x/params.yaml').exists()
+    assert not (tmp_path/'fit/x/params.yaml').exists()
 
 
 def test_wrong_parameter_straight_to_papermill(tmp_path):
-    done = subprocess.run([sys.executable, '-m', 'papermill', 'nbs/40_train.ipynb', str(tmp_path/'o.ipynb'), '-k', 'python3', '-p', 'stpes', '3'],
-                          cwd=ROOT, capture_output=True, text=True)
+    args = ['nbs/40_train.ipynb', str(tmp_path/'o.ipynb'), '-k', 'python3', '-p', 'stpes', '3']
+    done = subprocess.run([sys.executable, '-m', 'papermill', *args], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and "no parameter 'stpes'" in done.stderr
 
 
-@pytest.mark.parametrize('notebook', ['40_train', '41_evaluate', '42_default'])
-def test_one_parameters_cell(notebook):
-    assert {'run', 'fold', 'folds'} <= set(parameters(ROOT/f'nbs/{notebook}.ipynb'))
+@pytest.mark.parametrize('notebook, names', [
+    ('40_train', 'run fold folds base seed'), ('41_test', 'run systems steps dataset'), ('42_fit', 'run fold folds base seeds')])
+def test_one_parameters_cell(notebook, names):
+    assert set(names.split()) <= set(parameters(ROOT/f'nbs/{notebook}.ipynb'))
 
 
 def test_every_settings_file_fits():
     for f in sorted((ROOT/'nbs/settings').glob('*.yaml')):
-        kinds = dict(train='40_train', evaluate='41_evaluate', default='42_default', anatomy='43_anatomy', bench='44_bench')
+        kinds = dict(train='40_train', test='41_test', fit='42_fit', anatomy='43_anatomy', bench='44_bench')
         known = parameters(ROOT/f"nbs/{kinds[f.stem.rsplit('-', 1)[-1]]}.ipynb")
         assert set(yaml.safe_load(f.read_text())) <= set(known), f

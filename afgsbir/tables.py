@@ -15,8 +15,8 @@ from statistics import NormalDist
 
 import matplotlib.pyplot as plt, numpy as np, pandas as pd
 
-from .core import InputError, command, load_rows, method_of, outputs_root
 from .asking import bootstrap, permutation_test
+from .core import InputError, command, load_rows, method_of, outputs_root
 
 # %% ../nbs/34_tables.ipynb #75165b03
 BASES = ('untrained', 'triplet', 'triplet+reg', 'meta-anil', 'meta-fixed', 'meta-learned', 'meta-predicted', 'whitened')

@@ -63,7 +63,7 @@ def test_killed_three_times(whole, tmp_path):
         while p.poll() is None and time.time() < deadline and unchanged(): time.sleep(.02)
         time.sleep(rng.random()*.3)
         assert p.poll() is None, 'the run ended before it could be killed'
-        for process in [*psutil.Process(p.pid).children(recursive=True), p]: process.kill()      # SIGKILL, the kernel too
+        for process in [*psutil.Process(p.pid).children(recursive=True), p]: process.kill()  # SIGKILL
         p.wait()
         assert state.exists() and not (tmp_path/'fit/t/system-0.safetensors').exists()
     assert both(tmp_path) == whole[1]
@@ -86,7 +86,8 @@ def test_wrong_parameter_straight_to_papermill(tmp_path):
 
 
 @pytest.mark.parametrize('notebook, names', [
-    ('40_train', 'run fold folds base seed'), ('41_test', 'run systems steps dataset'), ('42_fit', 'run fold folds base seeds')])
+    ('40_train', 'run fold folds base seed'), ('41_test', 'run systems steps dataset'),
+    ('42_fit', 'run fold folds base seeds')])
 def test_one_parameters_cell(notebook, names):
     assert set(names.split()) <= set(parameters(ROOT/f'nbs/{notebook}.ipynb'))
 

@@ -53,7 +53,9 @@ rule untrained:
 
 # The default: the primary table (five folds), the paper's split with the collections it then meets, emoji, and each sketcher of shoe304 left out
 rule primary:
-    input: [whitened('sketchy_mini', f'-fold-{i}') for i in range(5)]
+    input:        # the systems too: where only the committed rows are there, everything is fitted and tested anew
+        [whitened('sketchy_mini', f'-fold-{i}') for i in range(5)],
+        [f'{OUT}/fit/sketchy_mini-whitened-fold-{i}/system-{SEEDS[0]}.safetensors' for i in range(5)]
 
 rule default:
     input:

@@ -22,7 +22,7 @@ test: data
 setup: .venv/.done
 .venv/.done: pyproject.toml
 	python3 -m venv .venv
-	$(PY) -m pip install -q --disable-pip-version-check -e '.[dev]'
+	$(PY) -m pip install -q --no-compile --disable-pip-version-check -e '.[dev]'
 	touch $@
 
 data: setup

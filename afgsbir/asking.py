@@ -10,10 +10,10 @@ __all__ = ['ranks', 'accuracy', 'Adapted', 'raw', 'compare_views', 'ask', 'one_v
 from itertools import product
 from typing import NamedTuple
 
-import numpy as np, pandas as pd, torch, torch.nn.functional as F
+import numpy as np, pandas as pd, torch
 from torch import Tensor
 
-from .core import InputError, rng
+from .core import rng
 from .tasks import Draws, Features, Support, Task, draws_of, support_of
 
 # %% ../nbs/04_asking.ipynb #1000a6a1

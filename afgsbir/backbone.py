@@ -72,7 +72,7 @@ def _network(name, pretrained):
     from torchvision.models import get_model
     return get_model(name, weights='DEFAULT' if pretrained else None)
 
-# %% ../nbs/10_backbone.ipynb #3844caa1
+# %% ../nbs/10_backbone.ipynb #7e07603e
 class Backbone(NamedTuple):
     "Stages to be applied in turn, and how their input is scaled"
     name: str
@@ -80,6 +80,7 @@ class Backbone(NamedTuple):
     mean: tuple   # per channel, for pixels in 0..1
     std: tuple
 
+# %% ../nbs/10_backbone.ipynb #d0ca441e
 def load_backbone(
     name:str='efficientnet_lite0', # efficientnet_lite0..2, vgg16, resnet50, inception_v3, or any timm model
     pretrained:bool=True,          # ImageNet weights (torchvision and timm fetch theirs on first use)
@@ -103,7 +104,7 @@ def _fold(module):
             setattr(module, name, getattr(bn, 'act', nn.Identity()))
     for _, child in children: _fold(child)
 
-# %% ../nbs/10_backbone.ipynb #3661a405
+# %% ../nbs/10_backbone.ipynb #6a6c7ba1
 @torch.no_grad()
 def fold_batchnorm(
     stage:nn.Module,
@@ -123,7 +124,7 @@ class SpatialAttention(nn.Module):
         self.look = nn.Sequential(nn.Conv2d(channels, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, 1, 1))
     def forward(self, maps): return maps + maps*self.look(maps).sigmoid()
 
-# %% ../nbs/10_backbone.ipynb #65bef53f
+# %% ../nbs/10_backbone.ipynb #21855ead
 def pool_maps(
     maps:Tensor, # (n, c, h, w)
     how:str,     # 'max', 'avg', or 'grid4' for a 4 x 4 grid of averages
@@ -161,7 +162,7 @@ def unit_norm(x):
     "Layer norm without parameters, then length 1: every feature counts, none by its scale"
     return F.layer_norm(x, x.shape[-1:])/x.shape[-1]**.5
 
-# %% ../nbs/10_backbone.ipynb #95cb3d11
+# %% ../nbs/10_backbone.ipynb #6a2d1196
 class _Resting(nn.Module):
     "A module whose `frozen` stages and, unless `train_bn`, BatchNorm statistics stay as they are in training"
     def train(self, mode=True):

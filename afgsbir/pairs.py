@@ -8,7 +8,7 @@ __all__ = ['KIND', 'check_manifest', 'parse_sketch', 'scan', 'split_by_category'
            'load_collection', 'with_fold', 'without', 'open_collection']
 
 # %% ../nbs/01_pairs.ipynb #4bf2e4d2
-import hashlib, json, os, re
+import hashlib, json, re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -321,6 +321,7 @@ def _both(collection, change):
     "The collection with both tables changed"
     return collection._replace(photos=change(collection.photos), sketches=change(collection.sketches))
 
+# %% ../nbs/01_pairs.ipynb #d535f4ff
 def with_fold(
     collection:Collection,
     fold:int,    # which fold is the test, 0 <= fold < folds; the next one validates
@@ -333,7 +334,7 @@ def with_fold(
     part = np.array_split(rng('folds', folds).permutation(names), folds)
     return _both(collection, lambda t: t.assign(split=split_by_category(t, part[(fold+1) % folds], part[fold])))
 
-# %% ../nbs/01_pairs.ipynb #7982f818
+# %% ../nbs/01_pairs.ipynb #c0a4f090
 def without(
     collection:Collection,
     categories,  # names that training and validation must not see
@@ -343,7 +344,7 @@ def without(
     if unknown: raise InputError(f'{collection.name} has no category {sorted(unknown)[0]!r} to leave out')
     return _both(collection, lambda t: t[(t.split == 'test') | ~t.category.isin(list(categories))])
 
-# %% ../nbs/01_pairs.ipynb #711bbf4a
+# %% ../nbs/01_pairs.ipynb #691a6fa0
 def open_collection(name, fold=-1, folds=5, exclude=(), root=None)->Collection:
     "A collection as a run sees it: with a fold of its own where `fold` >= 0, and some categories left out of training"
     collection = load_collection(name, root)

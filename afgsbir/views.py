@@ -6,7 +6,7 @@
 __all__ = ['to_pixels', 'view', 'Maps', 'frozen_maps', 'at_size', 'LiveMaps', 'open_maps', 'encode', 'features_of']
 
 # %% ../nbs/11_views.ipynb #0743ecf9
-import hashlib, json
+import hashlib
 from pathlib import Path
 from typing import NamedTuple
 

@@ -9,7 +9,8 @@ import nbformat
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
-SHOW = ['01_pairs', '10_encoder', '11_triplet', '20_adapt', '21_margin', '22_meta', '23_hubs', '24_shift', '33_gallery',
+SHOW = ['00_core', '01_pairs', '02_tasks', '03_runs', '04_asking', '10_backbone', '11_views',
+        '20_adapt', '21_margin', '22_meta', '23_hubs', '24_shift', '33_gallery',
         '34_tables', '37_race', '38_shards', '50_results', '51_demo', '52_adapting', '53_protocol', '54_anatomy',
         '55_better', '56_where', '57_margins', '58_costs', '59_billion', 'index']
 

@@ -55,7 +55,7 @@ def _kept(outputs):
     "Outputs of a cell without noise, without progress bars and without what changes from run to run"
     bar = 'application/vnd.jupyter.widget-view+json'
     outputs = [o for o in outputs if o.get('name') != 'stderr' and bar not in o.get('data', {})]
-    for o in outputs: o.pop('execution_count', None); o.get('metadata', {}).clear()
+    for o in outputs: o.update({k: new for k, new in (('execution_count', None), ('metadata', {})) if k in o})
     return outputs
 
 # %% ../nbs/03_runs.ipynb #db2a8894

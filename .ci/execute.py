@@ -9,9 +9,7 @@ import nbformat
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
-SHOW = ['01_pairs', '10_backbone', '12_losses', '20_adapt', '21_margin', '22_meta', '15_hubs', '24_centre', '33_gallery',
-        '34_tables', '37_race', '38_shards', '50_results', '51_demo', '52_adapting', '53_protocol', '54_anatomy',
-        '55_better', '56_where', '57_margins', '58_costs', '59_billion', 'index']
+SHOW = [f.stem for f in sorted((ROOT/'nbs').glob('*.ipynb')) if not f.stem.startswith('4')]      # runs have pages of their own
 
 for name in sys.argv[1:] or SHOW:
     file = ROOT/'nbs'/f'{name}.ipynb'

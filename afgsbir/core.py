@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['COLUMNS', 'METHODS', 'repo_root', 'source_root', 'data_root', 'outputs_root', 'InputError', 'command', 'scratch',
-           'atomic', 'cached', 'fill', 'rng', 'seed_torch', 'pick_device', 'method_of', 'save_rows', 'load_rows',
+           'atomic', 'fill', 'cached', 'rng', 'seed_torch', 'pick_device', 'method_of', 'save_rows', 'load_rows',
            'provenance']
 
 # %% ../nbs/00_core.ipynb #cca0b89c
@@ -49,6 +49,22 @@ def command(main):
         raise SystemExit(2)
 
 # %% ../nbs/00_core.ipynb #0f493116
+def _host(): return f'{zlib.crc32(platform.node().encode()):08x}'
+
+def _orphan(name):
+    "Whether `<host>-<process>-<number>.tmp` was written here by a process that is no more"
+    parts = re.fullmatch(r'([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.tmp', name)
+    if not parts or parts[1] != _host(): return False
+    try: os.kill(int(parts[2]), 0)
+    except ProcessLookupError: return True
+    except PermissionError: pass
+    return False
+
+# %% ../nbs/00_core.ipynb #5117bd6e
+def _remove(path):
+    if path.is_dir() and not path.is_symlink(): shutil.rmtree(path)
+    else: path.unlink(missing_ok=True)
+
 @contextmanager
 def scratch(
     path, # what the work is for
@@ -62,22 +78,12 @@ def scratch(
     try: yield tmp
     finally: _remove(tmp)
 
-def _host(): return f'{zlib.crc32(platform.node().encode()):08x}'
-
-def _orphan(name):
-    "Whether `<host>-<process>-<number>.tmp` was written here by a process that is no more"
-    parts = re.fullmatch(r'([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.tmp', name)
-    if not parts or parts[1] != _host(): return False
-    try: os.kill(int(parts[2]), 0)
-    except ProcessLookupError: return True
-    except PermissionError: pass
-    return False
-
-def _remove(path):
-    if path.is_dir() and not path.is_symlink(): shutil.rmtree(path)
-    else: path.unlink(missing_ok=True)
-
 # %% ../nbs/00_core.ipynb #32181a46
+def _to_disk(path):
+    "A rename may reach the disk before the file does"
+    with open(path, 'rb+') as f: os.fsync(f.fileno())
+
+# %% ../nbs/00_core.ipynb #b64e6cac
 @contextmanager
 def atomic(
     path, # file or folder to appear whole
@@ -90,29 +96,11 @@ def atomic(
         if not tmp.is_dir(): _to_disk(tmp)
         if not path.is_dir(): os.replace(tmp, path); return
         if not (tmp.is_dir() and ours(path)):
-            raise InputError(f'{path}: a folder of that name is there and not ours to replace; move it or choose another name')
+            raise InputError(f'{path}: is there and not ours to replace; move it or choose another name')
         with scratch(path) as old:                  # two renames: what was there stays whole until the new one is
             os.rename(path, old); os.rename(tmp, path)
 
-def _to_disk(path):
-    "A rename may reach the disk before the file does"
-    with open(path, 'rb+') as f: os.fsync(f.fileno())
-
 # %% ../nbs/00_core.ipynb #ba17cb2c
-def cached(
-    folder,
-    write,  # fills an empty folder
-)->Path:
-    "`folder` as `write` fills it, made only where it is missing"
-    folder = Path(folder)
-    if folder.is_dir(): return folder
-    with scratch(folder) as tmp:
-        tmp.mkdir(); write(tmp)
-        try: os.rename(tmp, folder)
-        except OSError:
-            if not folder.is_dir(): raise
-    return folder
-
 def fill(
     file,   # .npy file to write
     parts,  # arrays of the same kind, one after the other
@@ -126,6 +114,21 @@ def fill(
         at += len(part)
     if out is None: raise InputError(f'{file}: nothing to write')
     out.flush()
+
+# %% ../nbs/00_core.ipynb #6230525a
+def cached(
+    folder,
+    write,  # fills an empty folder
+)->Path:
+    "`folder` as `write` fills it, made only where it is missing"
+    folder = Path(folder)
+    if folder.is_dir(): return folder
+    with scratch(folder) as tmp:
+        tmp.mkdir(); write(tmp)
+        try: os.rename(tmp, folder)
+        except OSError:
+            if not folder.is_dir(): raise
+    return folder
 
 # %% ../nbs/00_core.ipynb #6478e5e3
 def rng(
@@ -156,10 +159,12 @@ COLUMNS = ('run,trained_on,dataset,method,k,seed,draws,task,n_query,n_gallery,'
            'acc@1,acc@5,acc@10,protocol,gallery,fold,base,step').split(',')
 
 METHODS = {   # the cells of the grid that have names of their own: method -> (base, step)
-    'untrained': ('untrained', 'nothing'), 'none': ('triplet', 'nothing'), 'none+reg': ('triplet+reg', 'nothing'), 'finetune': ('triplet', 'finetune'),
-    'anil': ('meta-anil', 'paper-fixed'), 'ours-fixed': ('meta-fixed', 'paper-fixed'),
-    'ours-learned': ('meta-learned', 'paper-learned'), 'ours-predicted': ('meta-predicted', 'paper-predicted'), 'ours-default': ('whitened', 'centre')}
+    'untrained': ('untrained', 'nothing'), 'none': ('triplet', 'nothing'), 'none+reg': ('triplet+reg', 'nothing'),
+    'finetune': ('triplet', 'finetune'), 'anil': ('meta-anil', 'paper-fixed'),
+    'ours-fixed': ('meta-fixed', 'paper-fixed'), 'ours-learned': ('meta-learned', 'paper-learned'),
+    'ours-predicted': ('meta-predicted', 'paper-predicted'), 'ours-default': ('whitened', 'centre')}
 
+# %% ../nbs/00_core.ipynb #44d94415
 def method_of(
     base:str,           # how F and M came to be
     step:str='nothing', # what the support changes; `step:foreign` and `step:shuffled` are its controls
@@ -171,29 +176,33 @@ def method_of(
     return named.get((base, step), base if step == 'nothing' else f'{base}+{step}') + colon + control
 
 # %% ../nbs/00_core.ipynb #2630d3a6
+def _lacking(frame): return [c for c in COLUMNS if c not in frame]
+
 def save_rows(
     rows, # list of dicts, or a data frame
     path, # `.csv` or `.parquet` file; its folder is made
 ):
     "Write tidy rows, `COLUMNS` first, six decimals: the same rows give the same bytes"
     frame = pd.DataFrame(rows)
-    missing = [c for c in COLUMNS if c not in frame]
-    if missing: raise ValueError(f'rows lack the columns {missing}')
+    if _lacking(frame): raise ValueError(f'rows lack the columns {_lacking(frame)}')
     frame = frame[[*COLUMNS, *(c for c in frame if c not in COLUMNS)]]
     with atomic(path) as tmp:
         if Path(path).suffix == '.parquet': frame.round(6).to_parquet(tmp, index=False, compression='zstd')
         else: frame.to_csv(tmp, index=False, float_format='%.6f')
 
-# %% ../nbs/00_core.ipynb #ad3b7dfd
+# %% ../nbs/00_core.ipynb #1d1bb10e
 _TEXT = ('fold', 'task', 'base', 'step', 'method')
 
-def _read(file, text):
-    "A csv or parquet file; the columns `text` are strings, an empty cell of any other is nan"
+def _read(file):
+    "A run's csv or parquet file; `_TEXT` columns are strings, an empty cell of any other is nan"
+    text = _TEXT if file.stem in ('rows', 'photos', 'shown') else ()     # a history's `step` is a number
     try:
         if file.suffix == '.parquet': frame = pd.read_parquet(file)
         else: frame = pd.read_csv(file, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[''])
     except (OSError, ValueError) as e:
         raise InputError(f'{file}: cannot be read ({str(e).splitlines()[0]}); run it again') from None
+    lacks = _lacking(frame) if file.stem in ('rows', 'photos') else []
+    if lacks: raise InputError(f'{file}: lacks the columns {", ".join(lacks)}; run it again')
     return frame.assign(**{c: frame[c].fillna('').astype(str) for c in text if c in frame})
 
 # %% ../nbs/00_core.ipynb #fa41a1f5
@@ -203,13 +212,10 @@ def load_rows(
     root=None,          # another folder of runs
 )->pd.DataFrame:        # all rows, empty where nothing matches
     "Read `name` of every run whose folder matches one of `patterns`"
-    root = Path(root or outputs_root())
+    root, frames = Path(root or outputs_root()), []
     wanted = [f'{p}/{name}.{kind}' for p in patterns or ('test/*',) for kind in ('csv', 'parquet')]
-    frames, text = [], _TEXT if name in ('rows', 'photos', 'shown') else ()     # a history's `step` is a number
     for file in sorted({f for w in wanted for f in root.glob(w)}):
-        frame = _read(file, text)
-        lacks = [c for c in COLUMNS if c not in frame] if name in ('rows', 'photos') else []
-        if lacks: raise InputError(f'{file}: lacks the columns {", ".join(lacks)}; run it again')
+        frame = _read(file)
         if 'run' not in frame: frame.insert(0, 'run', file.parent.relative_to(root).as_posix())
         frames.append(frame)
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=COLUMNS)

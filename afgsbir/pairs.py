@@ -19,30 +19,36 @@ from tqdm.auto import tqdm
 from .core import InputError, atomic, data_root, fill, rng
 
 # %% ../nbs/01_pairs.ipynb #5d593bce
+def _check_ids(photos, sketches, name):
+    "Every id stands once, and every sketch has its photo"
+    for table, key in ((photos, 'photo'), (sketches, 'sketch')):
+        twice = table[key][table[key].duplicated()].tolist()
+        if twice: raise InputError(f'{name}: {key} id {twice[0]!r} stands twice; rename one of the two files')
+    orphans = sketches[~sketches.photo.isin(photos.photo)]
+    for o in orphans.itertuples():
+        raise InputError(f'{name}: sketch {o.sketch!r} has no photo {o.photo!r} ({len(orphans)} such); mend its name')
+
+# %% ../nbs/01_pairs.ipynb #12f7b586
+def _check_leaks(photos, sketches, split_by, name):
+    "A sketch stands in the split of its photo, and a category in one split"
+    at = sketches.assign(home=sketches.photo.map(photos.set_index('photo').split))
+    for s in at[at.home != at.split].itertuples():
+        raise InputError(f'{name}: photo {s.photo!r} is in split {s.home!r} but its sketch {s.sketch!r} '
+                         f'in {s.split!r}; split by {split_by}, never by sketch')
+    n = photos.groupby('category').split.nunique()
+    if split_by == 'category' and (n > 1).any():
+        raise InputError(f'{name}: category {n.index[n > 1][0]!r} stands in several splits; give it one')
+
+# %% ../nbs/01_pairs.ipynb #93d72335
 def check_manifest(
     photos:pd.DataFrame,       # photo, category, split
     sketches:pd.DataFrame,     # sketch, photo, category, sketcher, split
     split_by:str='category',   # 'category': no category stands in two splits; 'photo': no photo does
     name:str='manifest',       # named in the message
 ):
-    "Refuse duplicates, orphans, empty categories and leaks with an `InputError`"
-    for table, key in ((photos, 'photo'), (sketches, 'sketch')):
-        twice = table[key][table[key].duplicated()]
-        if len(twice): raise InputError(f'{name}: {key} id {twice.iloc[0]!r} stands twice; rename one of the two files')
-    orphans = sketches[~sketches.photo.isin(photos.photo)]
-    if len(orphans):
-        o = orphans.iloc[0]
-        raise InputError(f'{name}: sketch {o.sketch!r} has no photo {o.photo!r} ({len(orphans)} such); add the photo or remove the sketch')
+    "Refuse duplicates, orphans and leaks with an `InputError`"
+    _check_ids(photos, sketches, name)
     _check_leaks(photos, sketches, split_by, name)
-
-def _check_leaks(photos, sketches, split_by, name):
-    home = photos.set_index('photo').split
-    bad = sketches[sketches.photo.map(home) != sketches.split]
-    if len(bad): raise InputError(f'{name}: photo {bad.photo.iloc[0]!r} is in split {home[bad.photo.iloc[0]]!r} but its sketch '
-                                  f'{bad.sketch.iloc[0]!r} in {bad.split.iloc[0]!r}; split by {split_by}, never by sketch')
-    if split_by == 'category':
-        n = photos.groupby('category').split.nunique()
-        if (n > 1).any(): raise InputError(f'{name}: category {n.index[n > 1][0]!r} stands in several splits; give it one')
 
 # %% ../nbs/01_pairs.ipynb #4384f003
 def parse_sketch(
@@ -62,27 +68,28 @@ _PICTURES = {'.jpg', '.jpeg', '.png', '.webp', '.bmp'}
 
 def _files(folder):
     "Category -> sorted picture files below `folder`"
-    if not folder.is_dir(): raise InputError(f'{folder}: no such folder; name the one that holds photo/ and sketch/ with --source')
-    found = {c.name: sorted(f for f in c.iterdir() if f.suffix.lower() in _PICTURES) for c in sorted(folder.iterdir()) if c.is_dir()}
+    if not folder.is_dir(): raise InputError(f'{folder}: no such folder; --source names the one around photo/, sketch/')
+    pictures = lambda c: sorted(f for f in c.iterdir() if f.suffix.lower() in _PICTURES)
+    found = {c.name: pictures(c) for c in sorted(folder.iterdir()) if c.is_dir()}
     if not found: raise InputError(f'{folder}: holds no category folders; expected {folder.name}/<category>/<picture>')
     for category, files in found.items():
         if not files: raise InputError(f'{folder/category}: an empty category; add pictures or remove the folder')
     return found
 
+# %% ../nbs/01_pairs.ipynb #e66aa18f
 def scan(
     photo_dir,    # folder of <category>/<photo>.jpg
     sketch_dir,   # folder of <category>/<photo>-<n>[-<sketcher>].png
     sketcher_last:bool=False, # names are <photo>-<sketcher>
 )->tuple:         # (photos, sketches): tables with a `path` column and no split yet
     "List the pictures of a folder tree and pair them by name"
-    photos = [dict(photo=f'{c}/{f.stem}', category=c, path=f) for c, fs in _files(Path(photo_dir)).items() for f in fs]
-    known = pd.DataFrame(photos).groupby('category').photo.agg(lambda s: {p.split('/', 1)[1] for p in s})
-    sketches = []
-    for c, fs in _files(Path(sketch_dir)).items():
-        for f in fs:
-            photo, sketcher = parse_sketch(f.stem, known.get(c, set()), sketcher_last)
-            sketches.append(dict(sketch=f'{c}/{f.stem}', photo=f'{c}/{photo}', category=c, sketcher=sketcher, path=f))
-    return pd.DataFrame(photos), pd.DataFrame(sketches)
+    photos, sketches = ([(c, f) for c, fs in _files(Path(d)).items() for f in fs] for d in (photo_dir, sketch_dir))
+    known = {c: {f.stem for d, f in photos if d == c} for c, _ in photos}
+    def line(c, f):
+        photo, sketcher = parse_sketch(f.stem, known.get(c, set()), sketcher_last)
+        return dict(sketch=f'{c}/{f.stem}', photo=f'{c}/{photo}', category=c, sketcher=sketcher, path=f)
+    photos = pd.DataFrame([dict(photo=f'{c}/{f.stem}', category=c, path=f) for c, f in photos])
+    return photos, pd.DataFrame([line(c, f) for c, f in sketches])
 
 # %% ../nbs/01_pairs.ipynb #ab50141d
 def split_by_category(
@@ -91,9 +98,10 @@ def split_by_category(
     test,                # names of unseen categories
 )->pd.Series:
     "The split of every photo: its category's"
-    where = {**{c: 'val' for c in val}, **{c: 'test' for c in test}}
+    where = dict.fromkeys(val, 'val') | dict.fromkeys(test, 'test')
     return photos.category.map(lambda c: where.get(c, 'train'))
 
+# %% ../nbs/01_pairs.ipynb #d6fdf87a
 def split_by_photo(
     photos:pd.DataFrame, # with a `photo` column
     shares=(.6, .15, .25), # of train, val and test
@@ -106,6 +114,7 @@ def split_by_photo(
     for name, rows in zip(('train', 'val', 'test'), np.split(order, cut)): out[rows] = name
     return pd.Series(out, photos.index)
 
+# %% ../nbs/01_pairs.ipynb #2651bfa7
 def inherit_split(
     sketches:pd.DataFrame, # with a `photo` column
     photos:pd.DataFrame,   # with `photo` and `split`
@@ -114,6 +123,13 @@ def inherit_split(
     return sketches.photo.map(photos.drop_duplicates('photo').set_index('photo').split)
 
 # %% ../nbs/01_pairs.ipynb #0affd11a
+def _on_white(im):
+    "A picture without transparency"
+    if im.mode not in ('RGBA', 'LA', 'P'): return im
+    im = im.convert('RGBA')
+    return Image.alpha_composite(Image.new('RGBA', im.size, 'white'), im)
+
+# %% ../nbs/01_pairs.ipynb #cfeadb09
 def read_picture(
     path,            # image file
     size:int,        # side of the square in pixels
@@ -122,21 +138,18 @@ def read_picture(
 )->np.ndarray:       # uint8, (size, size[, 3])
     "Read one picture as bytes; transparency becomes white"
     try:
-        with Image.open(path) as im:
-            if im.mode in ('RGBA', 'LA', 'P'):
-                im = im.convert('RGBA')
-                im = Image.alpha_composite(Image.new('RGBA', im.size, 'white'), im)
-            im = im.convert(mode)
-    except (OSError, SyntaxError, ValueError) as e: raise InputError(f'{path}: not a readable image; replace it or pass --skip-unreadable') from e
+        with Image.open(path) as im: im = _on_white(im).convert(mode)
+    except (OSError, SyntaxError, ValueError) as e:
+        raise InputError(f'{path}: not a readable image; replace it or pass --skip-unreadable') from e
     if fit == 'pad': im = ImageOps.pad(im, (size, size), Image.LANCZOS, color='white')
     return np.asarray(im if im.size == (size, size) else im.resize((size, size), Image.LANCZOS))
 
 # %% ../nbs/01_pairs.ipynb #aabe26be
-def _pixels(table, file, read, skip, label):
+def _pixels(table, file, read, skip):
     "Write the pictures of a table; return the kept lines with their `row`"
     keep = []
     def pictures():
-        for i, item in enumerate(tqdm(table.path, desc=label, leave=False)):
+        for i, item in enumerate(tqdm(table.path, desc=file.stem, leave=False)):
             try: picture = read(item)
             except InputError as e:
                 if not skip: raise
@@ -145,31 +158,26 @@ def _pixels(table, file, read, skip, label):
             keep.append(i)
             yield picture[None]
     fill(file, pictures(), len(table))
-    if len(keep) < len(table): print(f'{label}: {len(table)-len(keep)} unreadable pictures skipped')
+    if len(keep) < len(table): print(f'{file.stem}: {len(table)-len(keep)} unreadable pictures skipped')
     return table.iloc[keep].drop(columns='path').assign(row=range(len(keep)))
 
-def _digest(folder):
-    h = hashlib.sha256()
-    for f in sorted(folder.glob('*')):
-        if f.name == 'card.json': continue
-        with open(f, 'rb') as io:
-            h.update(f.name.encode())
-            while block := io.read(1<<20): h.update(block)
-    return h.hexdigest()[:16]
+# %% ../nbs/01_pairs.ipynb #8cec13d7
+def _stat(path):
+    "What tells a file from a changed one; a picture may have several"
+    if isinstance(path, tuple): return [_stat(p) for p in path]
+    if not (isinstance(path, Path) and path.exists()): return str(path)
+    return path.name, path.stat().st_size, path.stat().st_mtime_ns
 
-# %% ../nbs/01_pairs.ipynb #b2b09065
 def fingerprint(
     photos, sketches, # tables with a `path` column
     **params,         # size and whatever else decides the result
 )->str:
     "What a preparation depends on: file names, sizes, dates and parameters"
-    def stat(p):
-        if isinstance(p, tuple): return [stat(q) for q in p]
-        return (p.name, p.stat().st_size, p.stat().st_mtime_ns) if isinstance(p, Path) and p.exists() else str(p)
-    parts = [[stat(p) for p in t.path] for t in (photos, sketches)] + [sorted(params.items())]
+    parts = [[_stat(p) for p in t.path] for t in (photos, sketches)] + [sorted(params.items())]
     cols = [t.drop(columns='path').astype(str).to_csv(index=False) for t in (photos, sketches)]
     return hashlib.sha256(repr((parts, cols)).encode()).hexdigest()[:16]
 
+# %% ../nbs/01_pairs.ipynb #b2b09065
 def finished(
     folder,    # a prepared collection
     made_from:str, # a `fingerprint`
@@ -178,22 +186,31 @@ def finished(
     try: return json.loads((Path(folder)/'card.json').read_text())['made_from'] == made_from
     except (OSError, ValueError, KeyError): return False
 
+# %% ../nbs/01_pairs.ipynb #4146f3b0
+def _digest(folder):
+    "Of the content of a folder's files, the card left out"
+    h = hashlib.sha256()
+    for f in sorted(folder.glob('*')):
+        if f.name == 'card.json': continue
+        with open(f, 'rb') as io:
+            h.update(f.name.encode())
+            while block := io.read(1<<20): h.update(block)
+    return h.hexdigest()[:16]
+
 # %% ../nbs/01_pairs.ipynb #32d14865
 KIND = 'afgsbir collection'
-_FILES = {'card.json', 'photos.npy', 'sketches.npy', 'photos.parquet', 'sketches.parquet', 'words.npz'}
 
-def _card(folder, name, p, s, size, split_by, made_from, extra):
-    counts = {k: {t: int((f.split == k).sum()) for t, f in (('photos', p), ('sketches', s))} for k in ('train', 'val', 'test')}
+def _card(folder, name, p, s, **facts):
+    "Write and return what is to be known of a collection"
+    count = lambda table, split: int((table.split == split).sum())
+    splits = {k: dict(photos=count(p, k), sketches=count(s, k)) for k in ('train', 'val', 'test')}
     card = dict(kind=KIND, name=name, photos=len(p), sketches=len(s), categories=p.category.nunique(),
-                sketchers=sorted(set(s.sketcher)-{''}), size=size, split_by=split_by, splits=counts,
-                hash=_digest(folder), made_from=made_from, **extra)
+                sketchers=sorted(set(s.sketcher)-{''}), splits=splits, hash=_digest(folder), **facts)
     (folder/'card.json').write_text(json.dumps(card, indent=1))
     return card
 
-# %% ../nbs/01_pairs.ipynb #16f64e37
-def _files_of(table):
-    "The files that the pictures of a table are read from"
-    for item in table.path: yield from (p for p in (item if isinstance(item, tuple) else (item,)) if isinstance(p, Path) and p.is_file())
+# %% ../nbs/01_pairs.ipynb #1038fba9
+_FILES = {'card.json', 'photos.npy', 'sketches.npy', 'photos.parquet', 'sketches.parquet', 'words.npz'}
 
 def _is_ours(folder):
     "Whether a folder holds a collection of ours and nothing else; a stranger's file beside it is named"
@@ -203,6 +220,20 @@ def _is_ours(folder):
     if strange: raise InputError(f'{folder/strange[0]}: not a file of a collection; move it, then prepare again')
     return isinstance(card, dict) and (card.get('kind') == KIND or {'made_from', 'hash'} <= set(card))
 
+# %% ../nbs/01_pairs.ipynb #a96e35b7
+def _homes(table):
+    "The folders that the pictures of a table are read from"
+    paths = [p for item in table.path for p in (item if isinstance(item, tuple) else (item,))]
+    return {p.resolve().parent for p in paths if isinstance(p, Path) and p.is_file()}
+
+def _keep_apart(folder, places):
+    "Refuse to write into, around or below a place that pictures are read from"
+    here = folder.resolve()
+    for place in sorted(places):
+        if here.is_relative_to(place) or place.is_relative_to(here):
+            raise InputError(f'{folder}: the pictures of {place} are read from there; choose another --root')
+
+# %% ../nbs/01_pairs.ipynb #b786fe91
 def target_folder(
     root,         # folder of prepared collections
     name:str,     # of the collection: letters, digits, '.', '_', '-', no dot in front
@@ -211,17 +242,22 @@ def target_folder(
 )->Path:
     "Where a collection may be written without touching what it is made from or anybody else's files"
     if not re.fullmatch(r'[A-Za-z0-9_-][A-Za-z0-9._-]*', name):
-        raise InputError(f"{name!r}: not a name for a collection; use letters, digits, '.', '_' and '-', and no dot in front")
+        raise InputError(f"{name!r}: not a name for a collection; use letters, digits, '.', '_', '-', no dot in front")
     folder = Path(root)/name
-    here, places = folder.resolve(), {p.resolve().parent for t in tables for p in _files_of(t)} | ({Path(source).resolve()} if source else set())
-    for place in sorted(places):
-        if here == place or here in place.parents or place in here.parents:
-            raise InputError(f'{folder}: the pictures of {place} are read from there; prepare into another folder with --root or AFGSBIR_COLLECTIONS')
-    if (folder.exists() or folder.is_symlink()) and not (folder.is_dir() and not folder.is_symlink() and _is_ours(folder)):
+    _keep_apart(folder, set().union(*map(_homes, tables), [Path(source).resolve()] if source else []))
+    if folder.is_symlink() or folder.exists() and not _is_ours(folder):
         raise InputError(f'{folder}: is there and no collection of ours; move it or choose another name')
     return folder
 
 # %% ../nbs/01_pairs.ipynb #8e2f5137
+def _write_pictures(folder, photos, sketches, readers, skip):
+    "Pictures and tables of a collection; the sketches of a skipped photo go with it"
+    p = _pixels(photos, folder/'photos.npy', readers[0], skip)
+    s = _pixels(sketches[sketches.photo.isin(p.photo)], folder/'sketches.npy', readers[1], skip)
+    for kind, table in (('photos', p), ('sketches', s)): table.to_parquet(folder/f'{kind}.parquet', index=False)
+    return p, s
+
+# %% ../nbs/01_pairs.ipynb #2033f7f1
 def write_collection(
     root,                # folder of prepared collections
     name:str,            # the collection's; see `target_folder`
@@ -243,16 +279,13 @@ def write_collection(
     if finished(folder, made_from):
         print(f'{folder}: already there')
         return json.loads((folder/'card.json').read_text())
-    read_photo = read_photo or (lambda f: read_picture(f, size))
-    read_sketch = read_sketch or (lambda f: read_picture(f, size, 'L', 'pad'))
+    readers = (read_photo or (lambda f: read_picture(f, size)),
+               read_sketch or (lambda f: read_picture(f, size, 'L', 'pad')))
     with atomic(folder, _is_ours) as tmp:
         tmp.mkdir()
-        p = _pixels(photos, tmp/'photos.npy', read_photo, skip_unreadable, f'{name} photos')
-        kept = sketches[sketches.photo.isin(p.photo)]
-        s = _pixels(kept, tmp/'sketches.npy', read_sketch, skip_unreadable, f'{name} sketches')
-        p.to_parquet(tmp/'photos.parquet', index=False); s.to_parquet(tmp/'sketches.parquet', index=False)
+        p, s = _write_pictures(tmp, photos, sketches, readers, skip_unreadable)
         if words: np.savez(tmp/'words.npz', names=np.array(list(words)), vectors=np.stack(list(words.values())))
-        card = _card(tmp, name, p, s, size, split_by, made_from, card)
+        card = _card(tmp, name, p, s, size=size, split_by=split_by, made_from=made_from, **card)
     print(f'{folder}: {card["photos"]} photos, {card["sketches"]} sketches, {card["categories"]} categories')
     return card
 
@@ -267,21 +300,28 @@ class Collection(NamedTuple):
     card: dict
     words: dict              # category -> word vector, may be empty
 
+# %% ../nbs/01_pairs.ipynb #c2b8893a
 def load_collection(
     name:str,  # folder under `root`
     root=None, # default: `data_root()`
 )->Collection:
     "Open a prepared collection; pixels stay on disk until they are read"
     folder = Path(root or data_root())/name
-    if not (folder/'card.json').is_file(): raise InputError(f'{folder}: no prepared collection; run data_prep/ for it (see README)')
+    if not (folder/'card.json').is_file():
+        raise InputError(f'{folder}: no prepared collection; run data_prep/ for it (see README)')
     photos, sketches = (pd.read_parquet(folder/f'{t}.parquet') for t in ('photos', 'sketches'))
     sketches['photo_row'] = sketches.photo.map(photos.set_index('photo').row).to_numpy()
     pixels = [np.load(folder/f'{t}.npy', mmap_mode='r') for t in ('photos', 'sketches')]
     words = np.load(folder/'words.npz') if (folder/'words.npz').exists() else dict(names=[], vectors=[])
-    return Collection(name, photos, sketches, *pixels, json.loads((folder/'card.json').read_text()),
-                      dict(zip(map(str, words['names']), words['vectors'])))
+    words = dict(zip(map(str, words['names']), words['vectors']))
+    return Collection(name, photos, sketches, *pixels, json.loads((folder/'card.json').read_text()), words)
 
 # %% ../nbs/01_pairs.ipynb #ed1f106a
+def _both(collection, change):
+    "The collection with both tables changed"
+    return collection._replace(photos=change(collection.photos), sketches=change(collection.sketches))
+
+# %% ../nbs/01_pairs.ipynb #d535f4ff
 def with_fold(
     collection:Collection,
     fold:int,    # which fold is the test, 0 <= fold < folds; the next one validates
@@ -289,11 +329,12 @@ def with_fold(
 )->Collection:
     "The same collection, its categories dealt anew into test, validation and training"
     names = np.array(sorted(collection.photos.category.unique()))
-    if not 0 <= fold < folds <= len(names)//2: raise InputError(f'fold {fold} of {folds}: {collection.name} has {len(names)} categories')
-    deal = np.array_split(rng('folds', folds).permutation(names), folds)
-    split = lambda t: split_by_category(t, deal[(fold+1) % folds], deal[fold])
-    return collection._replace(photos=collection.photos.assign(split=split), sketches=collection.sketches.assign(split=split))
+    if not 0 <= fold < folds <= len(names)//2:
+        raise InputError(f'fold {fold} of {folds}: {collection.name} has {len(names)} categories')
+    part = np.array_split(rng('folds', folds).permutation(names), folds)
+    return _both(collection, lambda t: t.assign(split=split_by_category(t, part[(fold+1) % folds], part[fold])))
 
+# %% ../nbs/01_pairs.ipynb #c0a4f090
 def without(
     collection:Collection,
     categories,  # names that training and validation must not see
@@ -301,9 +342,9 @@ def without(
     "The same collection with `categories` out of its training and validation splits"
     unknown = set(categories) - set(collection.photos.category)
     if unknown: raise InputError(f'{collection.name} has no category {sorted(unknown)[0]!r} to leave out')
-    out = lambda t: t[(t.split == 'test') | ~t.category.isin(list(categories))]
-    return collection._replace(photos=out(collection.photos), sketches=out(collection.sketches))
+    return _both(collection, lambda t: t[(t.split == 'test') | ~t.category.isin(list(categories))])
 
+# %% ../nbs/01_pairs.ipynb #691a6fa0
 def open_collection(name, fold=-1, folds=5, exclude=(), root=None)->Collection:
     "A collection as a run sees it: with a fold of its own where `fold` >= 0, and some categories left out of training"
     collection = load_collection(name, root)

@@ -21,11 +21,12 @@ def parameters(
     "The literals of the one cell tagged `parameters`"
     if not Path(notebook).is_file(): raise InputError(f'{notebook}: no such notebook')
     cells = [c for c in nbformat.read(notebook, 4).cells if 'parameters' in c.metadata.get('tags', [])]
-    if len(cells) != 1: raise InputError(f'{notebook}: {len(cells)} cells are tagged `parameters`, expected one; tag the cell of literals')
+    if len(cells) != 1: raise InputError(f'{notebook}: {len(cells)} cells are tagged `parameters`; tag the literals')
     names = {}
     exec(cells[0].source, names)
     return {k: v for k, v in names.items() if not k.startswith('__')}
 
+# %% ../nbs/03_runs.ipynb #012ff53e
 def check_parameters(
     given:dict, known:dict, notebook='notebook',
 )->dict:       # known, with the given values
@@ -38,53 +39,74 @@ def check_parameters(
     return known | given
 
 # %% ../nbs/03_runs.ipynb #df41ed0f
+_KERNEL = {'before', 'In', 'Out', 'exit', 'quit', 'get_ipython', 'papermill'}   # names that come without being written
+
 def guard(
     names:dict,     # `globals()` of the notebook
     before:set,     # its names before the parameters cell
     notebook:str,   # file name under nbs/
 )->dict:            # the parameters as they are
     "Check a running notebook's parameters"
-    given = {k: v for k, v in names.items() if k not in before and not k.startswith('_') and k not in ('before', 'In', 'Out', 'exit', 'quit', 'get_ipython', 'papermill')}
+    given = {k: v for k, v in names.items() if k not in {*before, *_KERNEL} and not k.startswith('_')}
     return check_parameters(given, parameters(repo_root()/'nbs'/notebook), notebook)
 
 # %% ../nbs/03_runs.ipynb #1dad1953
+def _kept(outputs):
+    "Outputs of a cell without noise, without progress bars and without what changes from run to run"
+    bar = 'application/vnd.jupyter.widget-view+json'
+    outputs = [o for o in outputs if o.get('name') != 'stderr' and bar not in o.get('data', {})]
+    for o in outputs: o.update({k: new for k, new in (('execution_count', None), ('metadata', {})) if k in o})
+    return outputs
+
+# %% ../nbs/03_runs.ipynb #db2a8894
 def _tidy(file, title):
     "Strip what changes from run to run; give the page its own title"
     book = nbformat.read(file, 4)
     for c in book.cells:
         c.metadata = {k: v for k, v in c.metadata.items() if k == 'tags'}
-        if c.cell_type == 'code':
-            c.execution_count = None
-            c.outputs = [o for o in c.outputs if o.get('name') != 'stderr' and 'application/vnd.jupyter.widget-view+json' not in o.get('data', {})]
-            for o in c.outputs: o.pop('execution_count', None); o.get('metadata', {}).clear()
-    book.cells[0].source = f'# {title}' if book.cells[0].cell_type == 'markdown' else book.cells[0].source
+        if c.cell_type == 'code': c.execution_count, c.outputs = None, _kept(c.outputs)
+    if book.cells[0].cell_type == 'markdown': book.cells[0].source = f'# {title}'
     book.metadata = {k: v for k, v in book.metadata.items() if k == 'kernelspec'}
     nbformat.write(book, file)
 
 # %% ../nbs/03_runs.ipynb #18a5c668
-def _record(out, notebook, params, seconds):
-    facts = out/'.facts.json'       # what the notebook itself wants remembered
-    more = json.loads(facts.read_text()) if facts.is_file() else {}
-    facts.unlink(missing_ok=True)
-    record = dict(notebook=Path(notebook).name, parameters=params, **more, **provenance(), wall_seconds=round(seconds, 1))
-    with atomic(out/'params.yaml') as tmp: tmp.write_text(yaml.safe_dump(record, sort_keys=False))
-
 def remember(
     run:str, **facts, # what should stand in the run's params.yaml beside the parameters
 ):
     "Called by a run notebook: keep some facts for `params.yaml`"
     with atomic(outputs_root()/run/'.facts.json') as tmp: tmp.write_text(json.dumps(facts))
 
+def _record(out, notebook, params, seconds):
+    "Write `params.yaml`, what the notebook remembered included"
+    facts = out/'.facts.json'
+    more = json.loads(facts.read_text()) if facts.is_file() else {}
+    facts.unlink(missing_ok=True)
+    record = dict(notebook=Path(notebook).name, parameters=params) | more | provenance()
+    record |= dict(wall_seconds=round(seconds, 1))
+    with atomic(out/'params.yaml') as tmp: tmp.write_text(yaml.safe_dump(record, sort_keys=False))
+
 # %% ../nbs/03_runs.ipynb #78f12e76
 @contextmanager
 def _silent_stderr():
-    "Keep what a kernel says of itself while starting out of the one line a user reads; failures arrive as exceptions"
+    "Nothing that a starting kernel says of itself: a user reads one line, and failures arrive as exceptions"
     kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
     try: yield
     finally:
         os.dup2(kept, 2)
         os.close(kept); os.close(null)
+
+# %% ../nbs/03_runs.ipynb #c0f3fbc1
+def _execute(notebook, to, given, kernel, failed):
+    "Execute a notebook into the file `to`; where it stops, leave it as `failed` and say why in one line"
+    import papermill as pm
+    book, quiet = to.with_suffix('.ipynb'), dict(progress_bar=False, log_output=False)   # papermill wants this ending
+    try:
+        with _silent_stderr(): pm.execute_notebook(str(notebook), str(book), given, kernel_name=kernel, **quiet)
+    except pm.PapermillExecutionError as e:
+        book.rename(failed)
+        raise InputError(f'{Path(notebook).name} stopped: {e.ename}: {e.evalue} (see {failed})') from None
+    book.rename(to)
 
 # %% ../nbs/03_runs.ipynb #90d0f828
 def run_notebook(
@@ -93,36 +115,34 @@ def run_notebook(
     kernel:str='python3',
 )->Path:                 # the run's folder
     "Execute a notebook under `outputs/<run>/`; on failure say why in one line"
-    import papermill as pm
-    all_params = check_parameters(dict(given), parameters(notebook), Path(notebook).name)
-    out = outputs_root()/all_params['run']
-    start = time.time()
+    every = check_parameters(dict(given), parameters(notebook), Path(notebook).name)
+    out, start = outputs_root()/every['run'], time.time()
     with atomic(out/'notebook.ipynb') as tmp:
-        book = tmp.with_suffix('.ipynb')                  # papermill wants this ending
-        try:
-            with _silent_stderr(): pm.execute_notebook(str(notebook), str(book), parameters=given, kernel_name=kernel, progress_bar=False, log_output=False)
-        except pm.PapermillExecutionError as e:
-            book.rename(out/'failed.ipynb')
-            raise InputError(f'{Path(notebook).name} stopped: {e.ename}: {e.evalue} (see {out/"failed.ipynb"})') from None
-        _tidy(book, all_params['run'])
-        book.rename(tmp)
+        _execute(notebook, tmp, given, kernel, out/'failed.ipynb')
+        _tidy(tmp, every['run'])
     (out/'failed.ipynb').unlink(missing_ok=True)
-    _record(out, notebook, all_params, time.time()-start)
+    _record(out, notebook, every, time.time()-start)
     return out
 
 # %% ../nbs/03_runs.ipynb #309f88a5
-def main(argv=None):
-    p = argparse.ArgumentParser(prog='python -m afgsbir.runs', description='Run a parametrised notebook under outputs/<run>/')
-    p.add_argument('notebook', type=Path)
-    p.add_argument('-f', '--file', action='append', default=[], type=Path, help='YAML file of parameters')
-    p.add_argument('-p', '--parameter', action='append', default=[], nargs=2, metavar=('NAME', 'VALUE'), help='one parameter, its value as YAML')
-    a = p.parse_args(argv)
+def _settings(files, pairs):
+    "Parameters from YAML files and (name, value) pairs; later ones win"
     given = {}
-    for f in a.file:
+    for f in files:
         if not f.is_file(): raise InputError(f'{f}: no such settings file; see nbs/settings/')
         given |= yaml.safe_load(f.read_text()) or {}
-    given |= {k: yaml.safe_load(v) for k, v in a.parameter}
-    print(run_notebook(a.notebook, given))
+    return given | {k: yaml.safe_load(v) for k, v in pairs}
+
+# %% ../nbs/03_runs.ipynb #3bbb18a3
+def main(argv=None):
+    "The command `python -m afgsbir.runs`"
+    p = argparse.ArgumentParser('python -m afgsbir.runs', description='Run a notebook of literals under outputs/<run>/')
+    many = dict(action='append', default=[])
+    p.add_argument('notebook', type=Path)
+    p.add_argument('-f', '--file', type=Path, help='YAML file of parameters', **many)
+    p.add_argument('-p', '--parameter', nargs=2, metavar=('NAME', 'VALUE'), help='one of them, as YAML', **many)
+    a = p.parse_args(argv)
+    print(run_notebook(a.notebook, _settings(a.file, a.parameter)))
 
 # %% ../nbs/03_runs.ipynb #290480b5
 #| eval: false

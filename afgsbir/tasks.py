@@ -27,6 +27,7 @@ class Task(NamedTuple):
     @property
     def photos(self): return self.gallery[self.own]   # (n,) the photo row each sketch depicts
 
+# %% ../nbs/02_tasks.ipynb #66673f40
 def make_task(
     name,     # of the category, sketcher or collection
     sketches, # (n,) sketch rows
@@ -34,7 +35,7 @@ def make_task(
     gallery,  # (m,) photo rows in any order
 )->Task:
     "A task from row numbers"
-    sketches, photos, gallery = (torch.as_tensor(np.asarray(t)) for t in (sketches, photos, gallery))
+    sketches, photos, gallery = (torch.tensor(np.asarray(t)) for t in (sketches, photos, gallery))
     gallery = gallery.sort().values
     own = torch.searchsorted(gallery, photos)
     missing = photos[gallery[own.clamp_max(len(gallery)-1)] != photos]
@@ -66,7 +67,25 @@ def _in_turn(piles, k):
     turns = [pile[i] for i in range(max(map(len, piles))) for pile in piles if i < len(pile)]
     return turns[:k]
 
+# %% ../nbs/02_tasks.ipynb #f2f5623c
+def _overlapping(task, k, chance):
+    "Any k sketches, and all others"
+    order = chance.permutation(len(task.sketches))
+    if k >= len(order): raise InputError(f'task {task.name!r} has {len(order)} sketches: too few for k={k} and a query')
+    return order[:k], order[k:]
+
+def _disjoint(task, k, chance):
+    "k sketches of as many photos as leave half of them, and all sketches of the other photos"
+    piles = _piles(task, chance)
+    n = min(k, -(-len(piles)//2), len(piles)-1)
+    while sum(map(len, piles[:n])) < k and n < len(piles)-1: n += 1
+    if n < 1 or sum(map(len, piles[:n])) < k:
+        raise InputError(f'task {task.name!r}: k={k} leaves no photo for a query; lower k or pass protocol=overlap')
+    return np.array(_in_turn(piles[:n], k)), np.concatenate(piles[n:])
+
 # %% ../nbs/02_tasks.ipynb #cd88c21e
+_PROTOCOLS = dict(disjoint=_disjoint, overlap=_overlapping)
+
 def draw(
     task:Task,
     k:int,                 # number of support pairs
@@ -74,22 +93,9 @@ def draw(
     protocol:str='disjoint', # 'disjoint' or 'overlap': may a support photo be asked for again?
 )->tuple:                  # (support, query): positions in `task.sketches`
     "Choose k support sketches; the queries are all sketches the protocol allows"
-    if protocol not in ('disjoint', 'overlap'): raise InputError(f"protocol={protocol!r}: choose 'disjoint' or 'overlap'")
-    support, query = (_overlapping if protocol == 'overlap' else _disjoint)(task, k, chance)
+    if protocol not in _PROTOCOLS: raise InputError(f'protocol={protocol!r}: choose disjoint or overlap')
+    support, query = _PROTOCOLS[protocol](task, k, chance)
     return torch.as_tensor(support), torch.as_tensor(query).sort().values
-
-def _overlapping(task, k, chance):
-    order = chance.permutation(len(task.sketches))
-    if k >= len(order): raise InputError(f'task {task.name!r} has {len(order)} sketches: too few for k={k} and a query')
-    return order[:k], order[k:]
-
-def _disjoint(task, k, chance):
-    piles = _piles(task, chance)
-    n = min(k, -(-len(piles)//2), len(piles)-1)
-    while sum(map(len, piles[:n])) < k and n < len(piles)-1: n += 1
-    if n < 1 or sum(map(len, piles[:n])) < k:
-        raise InputError(f'task {task.name!r}: k={k} pairs leave no photo for a query; lower k or pass protocol=overlap')
-    return np.array(_in_turn(piles[:n], k)), np.concatenate(piles[n:])
 
 # %% ../nbs/02_tasks.ipynb #5c2a8c6c
 class Draws(NamedTuple):
@@ -98,6 +104,7 @@ class Draws(NamedTuple):
     query: Tensor   # (r, n) positions in `task.sketches`
     valid: Tensor   # (r, n) false where padding
 
+# %% ../nbs/02_tasks.ipynb #773bb44f
 def draws_of(
     task:Task, k:int,
     n:int=20,        # how many
@@ -123,6 +130,7 @@ class Support(NamedTuple):
     ids: Tensor      # (r, k) photo rows: equal where two sketches depict the same photo
     gallery: Tensor  # (m, views, d) features of the task's gallery
 
+# %% ../nbs/02_tasks.ipynb #16b8a8b9
 def support_of(
     x:Features, task:Task,
     support:Tensor, # (r, k) positions in `task.sketches`

@@ -6,7 +6,7 @@
 __all__ = ['to_pixels', 'view', 'Maps', 'frozen_maps', 'at_size', 'LiveMaps', 'open_maps', 'encode', 'features_of']
 
 # %% ../nbs/11_views.ipynb #0743ecf9
-import hashlib, json
+import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,7 +32,29 @@ def to_pixels(
     from torchvision.transforms.v2.functional import resize
     return resize(x, [size, size], antialias=True)
 
+# %% ../nbs/11_views.ipynb #1c4c3494
+def _affine_grid(theta, h, w):
+    "`F.affine_grid` (n, h, w, 2) as one product for all pictures, which a CPU likes better"
+    place = F.affine_grid(torch.eye(2, 3)[None], (1, 1, h, w), align_corners=False).view(-1, 2).T
+    place = torch.cat([place, torch.ones(1, h*w)])
+    return (theta.view(-1, 3)@place).view(-1, 2, h, w).permute(0, 2, 3, 1)
+
+# %% ../nbs/11_views.ipynb #ad04216a
+def _moved(pixels, v, keys):
+    "A small turn, stretch and shift of each picture, drawn from its key"
+    drawn = [rng('view', int(i)//2, *k).uniform(-1, 1, 5) for i, k in zip(v, keys)]
+    turn, wide, high, right, down = torch.as_tensor(np.stack(drawn), dtype=torch.float32).T
+    angle, theta = turn*.15, torch.empty(len(keys), 2, 3)
+    theta[:, 0] = torch.stack([angle.cos()*(1+wide*.1), -angle.sin(), right*.08], 1)
+    theta[:, 1] = torch.stack([angle.sin(), angle.cos()*(1+high*.1), down*.08], 1)
+    return 1-F.grid_sample(1-pixels, _affine_grid(theta, *pixels.shape[-2:]), align_corners=False)
+
 # %% ../nbs/11_views.ipynb #3182e2e9
+def _replaced(pixels, at, new):
+    "`pixels` with the pictures `at` some places replaced"
+    return new if len(at) == len(pixels) else pixels.index_copy(0, torch.as_tensor(at), new)
+
+# %% ../nbs/11_views.ipynb #8512201a
 def view(
     pixels:Tensor, # (n, 3, h, w) in 0..1
     v,             # 0 plain, 1 flipped, 2 moved, 3 moved and flipped, ...; one number, or (n,)
@@ -44,28 +66,27 @@ def view(
     if len(moves): pixels = _replaced(pixels, moves, _moved(pixels[moves], v[moves], [keys[i] for i in moves]))
     return _replaced(pixels, flips, pixels[flips].flip(-1)) if len(flips) else pixels
 
-def _replaced(pixels, at, new): return new if len(at) == len(pixels) else pixels.index_copy(0, torch.as_tensor(at), new)
+# %% ../nbs/11_views.ipynb #b02cb2dc
+def _key(*facts, tensors=()):
+    "A digest of whatever a cache depends on"
+    h = hashlib.sha256(repr(facts).encode())
+    for t in tensors: h.update(t.cpu().numpy().tobytes())
+    return h.hexdigest()[:16]
 
-# %% ../nbs/11_views.ipynb #d69a4ea8
-def _moved(pixels, v, keys):
-    "A small turn, stretch and shift of each picture, drawn from its key"
-    drawn = [rng('view', int(i)//2, *k).uniform(-1, 1, 5) for i, k in zip(v, keys)]
-    t = torch.as_tensor(np.stack(drawn), dtype=torch.float32)
-    angle, sx, sy, theta = t[:, 0]*.15, 1+t[:, 1]*.1, 1+t[:, 2]*.1, torch.empty(len(keys), 2, 3)
-    theta[:, 0] = torch.stack([angle.cos()*sx, -angle.sin(), t[:, 3]*.08], 1)
-    theta[:, 1] = torch.stack([angle.sin(), angle.cos()*sy, t[:, 4]*.08], 1)
-    return 1-F.grid_sample(1-pixels, _affine_grid(theta, *pixels.shape[-2:]), align_corners=False)
+# %% ../nbs/11_views.ipynb #a0fd92ff
+def _pixels(collection): return dict(photos=collection.photo_pixels, sketches=collection.sketch_pixels)
 
-def _affine_grid(theta, h, w):
-    "`F.affine_grid` (n, h, w, 2) as one product for all pictures, which a CPU likes better"
-    place = F.affine_grid(torch.eye(2, 3)[None], (1, 1, h, w), align_corners=False).view(-1, 2).T
-    place = torch.cat([place, torch.ones(1, h*w)])
-    return (theta.view(-1, 3)@place).view(-1, 2, h, w).permute(0, 2, 3, 1)
+def _stored(collection, what, parts, folder, mode='r'):
+    "Arrays of a cache, memory-mapped by kind; where missing, written as `parts(kind, pixels)` gives them"
+    def write(folder):
+        for kind, array in _pixels(collection).items(): fill(folder/f'{kind}.npy', parts(kind, array), len(array))
+    folder = cached(Path(folder or data_root()/'.cache')/f'{collection.name}-{what}', write)
+    return {kind: np.load(folder/f'{kind}.npy', mmap_mode=mode) for kind in _pixels(collection)}
 
 # %% ../nbs/11_views.ipynb #e9142391
 class Maps(NamedTuple):
-    "What the trained half reads: the frozen maps of every view of every picture"
-    photos: np.ndarray    # (n_photos, views, c, h, w), float16, memory-mapped; (n_photos, views, dim) where nothing is trained
+    "What the trained half reads: the frozen maps of every view of every picture, float16 and memory-mapped"
+    photos: np.ndarray    # (n_photos, views, c, h, w), or (n_photos, views, dim) where nothing is trained
     sketches: np.ndarray  # (n_sketches, views, c, h, w)
 
     @property
@@ -81,12 +102,6 @@ class Maps(NamedTuple):
         return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
 # %% ../nbs/11_views.ipynb #32038a6a
-def _key(*facts, tensors=()):
-    "A digest of whatever a cache depends on"
-    h = hashlib.sha256(repr(facts).encode())
-    for t in tensors: h.update(t.cpu().numpy().tobytes())
-    return h.hexdigest()[:16]
-
 @torch.no_grad()
 def _maps_of(pixels, kind, encoder, size, views, device, batch=64):
     "Frozen maps of one array of pictures, (n, views, ...) batch by batch"
@@ -105,32 +120,29 @@ def frozen_maps(
     folder=None,     # default: `.cache` beside the collections
 )->Maps:
     "The cached frozen maps of a collection, computed where they are missing"
-    key = _key(collection.card['hash'], encoder.name, encoder.cut, size, views, tensors=encoder.frozen.state_dict().values())
-    def write(folder):
+    weights = encoder.frozen.state_dict().values()
+    key = _key(collection.card['hash'], encoder.name, encoder.cut, size, views, tensors=weights)
+    def parts(kind, pixels):
         encoder.to(device, memory_format=torch.channels_last)
-        for kind, pixels in zip(('photos', 'sketches'), (collection.photo_pixels, collection.sketch_pixels)):
-            fill(folder/f'{kind}.npy', _maps_of(pixels, kind, encoder, size, views, device), len(pixels))
-    folder = cached(Path(folder or data_root()/'.cache')/f'{collection.name}-maps-{key}', write)
-    return Maps(*(np.load(folder/f'{k}.npy', mmap_mode='c') for k in ('photos', 'sketches')))    # a copy on write: torch wants it writable
+        return _maps_of(pixels, kind, encoder, size, views, device)
+    return Maps(**_stored(collection, f'maps-{key}', parts, folder, mode='c'))    # on write a copy: torch asks for it
 
 # %% ../nbs/11_views.ipynb #085ac8d3
-def at_size(
-    collection:Collection, size:int,
-    folder=None,      # default: `.cache` beside the collections
-)->dict:              # 'photos' (n, size, size, 3), 'sketches' (n, size, size): uint8, memory-mapped
-    "A collection's pixels, resized once"
-    pixels = dict(photos=collection.photo_pixels, sketches=collection.sketch_pixels)
-    if pixels['photos'].shape[1] == size: return pixels
-    def write(folder):
-        for kind, array in pixels.items(): fill(folder/f'{kind}.npy', _resized(array, size), len(array))
-    folder = cached(Path(folder or data_root()/'.cache')/f'{collection.name}-{size}px-{collection.card["hash"][:16]}', write)
-    return {kind: np.load(folder/f'{kind}.npy', mmap_mode='r') for kind in pixels}
-
 def _resized(array, size, batch=256):
     "Pictures at another size, batch by batch"
     for i in range(0, len(array), batch):
         x = (to_pixels(array[i:i+batch], size)*255).round().byte()
         yield (x.permute(0, 2, 3, 1) if array.ndim == 4 else x[:, 0]).numpy()
+
+# %% ../nbs/11_views.ipynb #00a43f34
+def at_size(
+    collection:Collection, size:int,
+    folder=None,      # default: `.cache` beside the collections
+)->dict:              # 'photos' (n, size, size, 3), 'sketches' (n, size, size): uint8, memory-mapped
+    "A collection's pixels, resized once"
+    if collection.photo_pixels.shape[1] == size: return _pixels(collection)
+    what = f'{size}px-{collection.card["hash"][:16]}'
+    return _stored(collection, what, lambda kind, array: _resized(array, size), folder)
 
 # %% ../nbs/11_views.ipynb #e6efed1e
 class LiveMaps(NamedTuple):
@@ -145,8 +157,7 @@ class LiveMaps(NamedTuple):
 
     def batch(self, kind, rows, views=0):
         "Pixels of some pictures, (n, 3, h, w), each in its view; a sketch is moved as the one channel it is"
-        x, rows = self.pixels[kind][np.asarray(rows)], np.asarray(rows)
-        x = torch.from_numpy(x).float()/255
+        x = torch.from_numpy(self.pixels[kind][np.asarray(rows)]).float()/255
         x = x[:, None] if x.ndim == 3 else x.permute(0, 3, 1, 2)
         x = view(x, views, [(kind, int(r)) for r in rows])
         return x.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
@@ -186,7 +197,8 @@ def features_of(
     device='cpu',
 )->Features:
     "F's features of all pictures that some tasks need; rows nobody asked for are zero"
-    if getattr(maps, 'photos', np.empty(0)).ndim == 3: return Features(*(torch.from_numpy(getattr(maps, k)[:, :views]) for k in ('sketches', 'photos')))
+    if getattr(maps, 'photos', np.empty(0)).ndim == 3:
+        return Features(*(torch.from_numpy(getattr(maps, k)[:, :views]) for k in ('sketches', 'photos')))
     found = []
     for kind, attr in (('sketches', 'sketches'), ('photos', 'gallery')):
         rows = torch.cat([getattr(t, attr) for t in tasks]).unique()

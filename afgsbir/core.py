@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['COLUMNS', 'METHODS', 'repo_root', 'source_root', 'data_root', 'outputs_root', 'InputError', 'command', 'scratch',
-           'atomic', 'fill', 'cached', 'rng', 'seed_torch', 'pick_device', 'method_of', 'save_rows', 'load_rows',
-           'provenance']
+           'atomic', 'fill', 'locked', 'cached', 'rng', 'seed_torch', 'pick_device', 'method_of', 'save_rows',
+           'load_rows', 'provenance']
 
 # %% ../nbs/00_core.ipynb #cca0b89c
-import glob, os, platform, re, shutil, subprocess, sys, uuid, zlib
-from contextlib import contextmanager
+import fcntl, glob, os, platform, re, shutil, subprocess, sys, uuid, zlib
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np, pandas as pd
@@ -97,8 +97,10 @@ def atomic(
         if not path.is_dir(): os.replace(tmp, path); return
         if not (tmp.is_dir() and ours(path)):
             raise InputError(f'{path}: is there and not ours to replace; move it or choose another name')
-        with scratch(path) as old:                  # two renames: what was there stays whole until the new one is
-            os.rename(path, old); os.rename(tmp, path)
+        with scratch(path) as old:                  # two renames: what was there comes back where the second one fails
+            os.rename(path, old)
+            try: os.rename(tmp, path)
+            except OSError: os.rename(old, path); raise
 
 # %% ../nbs/00_core.ipynb #ba17cb2c
 def fill(
@@ -115,6 +117,27 @@ def fill(
     if out is None: raise InputError(f'{file}: nothing to write')
     out.flush()
 
+# %% ../nbs/00_core.ipynb #17057f6a
+@contextmanager
+def locked(
+    path, # what is to be changed
+):
+    "Nobody else changes `path` meanwhile: whoever comes later waits"
+    lock = Path(path).with_name(f'.{Path(path).name}.lock')
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    file = _lock(lock)
+    try: yield
+    finally: lock.unlink(); file.close()
+
+def _lock(lock):
+    "Hold the lock file, and be sure that it is still there: its last holder removed it"
+    while True:
+        file = open(lock, 'a')
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), lock.stat()): return file
+        file.close()
+
 # %% ../nbs/00_core.ipynb #6230525a
 def cached(
     folder,
@@ -123,11 +146,10 @@ def cached(
     "`folder` as `write` fills it, made only where it is missing"
     folder = Path(folder)
     if folder.is_dir(): return folder
-    with scratch(folder) as tmp:
+    with locked(folder), scratch(folder) as tmp:
+        if folder.is_dir(): return folder           # made while we waited
         tmp.mkdir(); write(tmp)
-        try: os.rename(tmp, folder)
-        except OSError:
-            if not folder.is_dir(): raise
+        os.rename(tmp, folder)
     return folder
 
 # %% ../nbs/00_core.ipynb #6478e5e3

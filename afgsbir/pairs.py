@@ -311,7 +311,7 @@ def load_collection(
         raise InputError(f'{folder}: no prepared collection; run data_prep/ for it (see README)')
     photos, sketches = (pd.read_parquet(folder/f'{t}.parquet') for t in ('photos', 'sketches'))
     sketches['photo_row'] = sketches.photo.map(photos.set_index('photo').row).to_numpy()
-    pixels = [np.load(folder/f'{t}.npy', mmap_mode='r') for t in ('photos', 'sketches')]
+    pixels = [np.load(folder/f'{t}.npy', mmap_mode='c') for t in ('photos', 'sketches')]
     words = np.load(folder/'words.npz') if (folder/'words.npz').exists() else dict(names=[], vectors=[])
     words = dict(zip(map(str, words['names']), words['vectors']))
     return Collection(name, photos, sketches, *pixels, json.loads((folder/'card.json').read_text()), words)

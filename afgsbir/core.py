@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['COLUMNS', 'METHODS', 'repo_root', 'source_root', 'data_root', 'outputs_root', 'InputError', 'command', 'scratch',
-           'atomic', 'fill', 'locked', 'cached', 'rng', 'seed_torch', 'pick_device', 'method_of', 'save_rows',
+           'atomic', 'fill', 'locked', 'cached', 'finite', 'rng', 'seed_torch', 'pick_device', 'method_of', 'save_rows',
            'load_rows', 'provenance']
 
 # %% ../nbs/00_core.ipynb #cca0b89c
-import fcntl, glob, os, platform, re, shutil, subprocess, sys, uuid, zlib
+import errno, fcntl, glob, os, platform, re, shutil, signal, subprocess, sys, uuid, zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -42,11 +42,16 @@ class InputError(Exception):
     "Something the user can mend: the message names the file and the cure in one line"
 
 def command(main):
-    "Run `main()`; an `InputError` becomes one line on stderr and exit code 2"
-    try: main()
-    except InputError as e:
-        print(f'error: {e}', file=sys.stderr)
-        raise SystemExit(2)
+    "Run `main()`; what a user can mend becomes one line on stderr and exit code 2, an interruption 130"
+    with suppress(ValueError): signal.signal(signal.SIGTERM, _stop)     # only the main thread may ask
+    try: return main()
+    except InputError as e: why, code = f'error: {" ".join(str(e).split())}', 2
+    except OSError as e: why, code = f'error: {e.filename or "a file"}: {e.strerror or e}', 2
+    except KeyboardInterrupt: why, code = 'interrupted; the same command goes on where it can', 130
+    print(why, file=sys.stderr)
+    raise SystemExit(code)
+
+def _stop(*_): raise SystemExit(143)   # asked to end: what is half done is removed on the way out
 
 # %% ../nbs/00_core.ipynb #0f493116
 def _host(): return f'{zlib.crc32(platform.node().encode()):08x}'
@@ -111,11 +116,22 @@ def fill(
     "Write an array larger than memory, part by part"
     out, at = None, 0
     for part in parts:
-        if out is None: out = open_memmap(file, 'w+', part.dtype, (n, *part.shape[1:]))
+        if out is None:
+            out = open_memmap(file, 'w+', part.dtype, (n, *part.shape[1:]))
+            _reserve(file)
         out[at:at+len(part)] = part
         at += len(part)
     if out is None: raise InputError(f'{file}: nothing to write')
     out.flush()
+
+def _reserve(file):
+    "Ask the disk for all of a file's space at once: writing to a map on a full disk ends a program without a word"
+    with open(file, 'rb+') as f:
+        size = os.fstat(f.fileno()).st_size
+        try: os.posix_fallocate(f.fileno(), 0, size)
+        except OSError as e:
+            if e.errno in (errno.EOPNOTSUPP, errno.EINVAL): return           # a file system that cannot promise
+            raise InputError(f'{file}: {e.strerror.lower()}; {size/2**20:.0f} MiB are needed there') from e
 
 # %% ../nbs/00_core.ipynb #17057f6a
 @contextmanager
@@ -151,6 +167,16 @@ def cached(
         tmp.mkdir(); write(tmp)
         os.rename(tmp, folder)
     return folder
+
+# %% ../nbs/00_core.ipynb #627f73db
+def finite(
+    x,    # tensor or array
+    what, # it is, and where: the message begins with it
+):
+    "`x`, unless it holds NaN or infinity"
+    fine = x.isfinite() if hasattr(x, 'isfinite') else np.isfinite(x)
+    if fine.all(): return x
+    raise InputError(f'{what}: holds NaN or infinity; look at what it was made from, then make it again')
 
 # %% ../nbs/00_core.ipynb #6478e5e3
 def rng(

@@ -60,9 +60,10 @@ class Adapter(nn.Module):
         "Support features (t, k, dim) of aligned pairs, and M's projections (t, 2k, d) where known, to the adapted M"
         if projected is None: projected = project_pairs(self.params, sketch, photo)
         mu = self.margin(*F.normalize(projected, dim=-1).chunk(2, 1), ids)
-        how = dict(slope=partial(support_slope, ids=ids, margin=mu, soft=self.soft), projected=projected)
+        slope = partial(support_slope, ids=ids, margin=mu, soft=self.soft)
         params = dict(weight=self.params['weight'], bias=self.params['bias'])
-        return adapt(params, sketch, photo, None, self.rate(), self.steps, self.second_order, **how)
+        how = dict(steps=self.steps, second_order=self.second_order, slope=slope, projected=projected)
+        return adapt(params, sketch, photo, None, self.rate(), **how)
 
 # %% ../nbs/22_meta.ipynb #6e52b96a
 def stepped(adapter):
@@ -116,7 +117,8 @@ class Learner(nn.Module):
     "F, M with its step, and the regularisers' heads"
     def __init__(self, encoder, match, regularisers, scale=10., instance=0.):
         super().__init__()
-        self.encoder, self.match, self.regularisers, self.scale, self.instance = encoder, match, regularisers, scale, instance
+        self.encoder, self.match, self.regularisers = encoder, match, regularisers
+        self.scale, self.instance = scale, instance
 
     @property
     def adapter(self): return self.match.adapter

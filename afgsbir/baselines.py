@@ -162,7 +162,7 @@ def load_system(
 NOTHING = Centre(centre=False, gallery=False, csls=False)
 
 def steps_of(system)->list:
-    "The steps that a system is tested with unless told otherwise: its base's own or nothing, then the learned ones"
+    "The steps that a system is tested with unless told otherwise: its base's own, or nothing; then the learned ones"
     own = [step for base, step in METHODS.values() if base == system.base and step != 'centre']
     return (own or ['nothing']) + [step for step in ('csls', 'csls+gallery', 'centre') if step in system.rules]
 

@@ -29,6 +29,7 @@ def adapt_naive(
     value = loss(*((x@weight.T + bias[kind])[None] for x, kind in ((sketch, SKETCH), (photo, PHOTO)))).sum()
     return _descended(weight, bias, torch.autograd.grad(value, (weight, bias), create_graph=second_order), rate)
 
+# %% ../nbs/20_adapt.ipynb #68d71b16
 def _descended(weight, bias, slopes, rate):
     "M a step down its slopes, at one rate or at one per row of W"
     r = rate['weight']
@@ -57,6 +58,7 @@ class Fast(NamedTuple):
     weight: Tensor   # (t, n, d) summed steps of the weight's part
     bias: Tensor     # (t, n, d) summed steps of the bias's part
 
+# %% ../nbs/20_adapt.ipynb #cd84e0cf
 def project_fast(
     fast:Fast,
     x:Tensor,        # features, (t, m, dim), or (m, dim) for all tasks
@@ -74,6 +76,7 @@ def embed_fast(fast, x, kind=SKETCH, shared=None):
     "Adapted embeddings of unit length, (t, m, d)"
     return F.normalize(project_fast(fast, x, kind, shared), dim=-1)
 
+# %% ../nbs/20_adapt.ipynb #5813b444
 def after(fast):
     "What a rule returns: queries (n, dim) and photos (m, dim) as the adapted M embeds them"
     return Adapted(lambda x: embed_fast(fast, x, SKETCH), lambda x: embed_fast(fast, x, PHOTO))
@@ -89,6 +92,7 @@ def _slope(z, k, loss, second_order):
     with torch.enable_grad(): value = loss(z[:, :k], z[:, k:]).sum()
     return torch.autograd.grad(value, z, create_graph=second_order)[0]
 
+# %% ../nbs/20_adapt.ipynb #c0a25c3e
 def _again(projected, fast):
     "The support's own projections after the steps so far"
     same = torch.ones_like(fast.bias[0]@fast.bias[0].mT)

@@ -25,6 +25,7 @@ def init_params(
     weight = _principal(features.double()-features.double().mean(0), d).to(features.dtype)
     return dict(weight=weight, bias=(-weight@features.mean(0)).repeat(biases, 1))
 
+# %% ../nbs/14_base.ipynb #57d0a98d
 def _principal(centred, d):
     "The first d principal directions (d, dim) of centred features (n, dim), by the smaller of the two Gram matrices"
     wide = centred.shape[1] > len(centred)
@@ -42,6 +43,7 @@ def project(
     "M: a projection of the features, with the bias of their kind"
     return F.linear(x, params['weight'], params['bias'][kind])
 
+# %% ../nbs/14_base.ipynb #6c88150d
 def embed(params, x, kind=SKETCH):
     "The projection at unit length, (..., d)"
     return F.normalize(project(params, x, kind), dim=-1)

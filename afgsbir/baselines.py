@@ -33,6 +33,7 @@ BASES = {
     'meta-learned':   dict(adapts=True, margin='learned', soft=.1, **REGULARISED),
     'meta-predicted': dict(adapts=True, margin='predicted', soft=.1, **REGULARISED)}
 
+# %% ../nbs/32_baselines.ipynb #6aa9551d
 def trained_as(
     base:str,
     words:bool=True, # whether the collection has word vectors
@@ -93,6 +94,7 @@ def grid_encoder(backbone='efficientnet_lite2', depth=7, grid=6, size=192):
     "F of a closed-form base; `size` belongs to its input"
     return GridEncoder(load_backbone(backbone), depth, grid)
 
+# %% ../nbs/32_baselines.ipynb #e092a128
 def untrained(**options)->System:
     "The system that nobody trained; `options` are those of `settings`"
     s = settings(**options | dict(attention=False))
@@ -110,6 +112,7 @@ def rule_tensors(
         tensors |= {f'rules.{i}.{n}': t.detach() for n, t in rule.state_dict().items()}
     return tensors, dict(rules={step: options | dict(nearest=rule.nearest) for step, (options, rule) in rules.items()})
 
+# %% ../nbs/32_baselines.ipynb #cf17d432
 def save_system(tensors, file, **facts):
     "Write a system: tensors of its base and rules, and what it is"
     save_tensors({n: t.contiguous() for n, t in tensors.items()}, file, **facts)
@@ -129,6 +132,7 @@ def _under(prefix, tensors):
     "One part of a file: its tensors, by their own names"
     return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
 
+# %% ../nbs/32_baselines.ipynb #c74adbce
 def _rules(tensors, facts):
     "The learned rules of a file by step; `centre` is the one that was chosen"
     rules = {}
@@ -144,9 +148,11 @@ def _base(tensors, facts, file):
         encoder, size = grid_encoder(**facts['features']), facts['features'].get('size', 192)
         return System(facts['base'], encoder, size, 2, _under('params.', tensors))
     s = settings(**facts['settings'])
-    learner = rebuild({n: t for n, t in tensors.items() if not n.startswith(('bank.', 'rules.'))}, facts['settings'], file)
+    own = {n: t for n, t in tensors.items() if not n.startswith(('bank.', 'rules.'))}
+    learner = rebuild(own, facts['settings'], file)
     return System(facts['base'], learner.encoder, s.size, s.views, dict(learner.adapter.params), learner.adapter)
 
+# %% ../nbs/32_baselines.ipynb #6122a07e
 def load_system(
     file,
 )->System:
@@ -166,6 +172,7 @@ def steps_of(system)->list:
     own = [step for base, step in METHODS.values() if base == system.base and step != 'centre']
     return (own or ['nothing']) + [step for step in ('csls', 'csls+gallery', 'centre') if step in system.rules]
 
+# %% ../nbs/32_baselines.ipynb #88105285
 def on_projections(system, step):
     "Whether a step works on M's projections; else it needs F's features"
     return system.params is not None and step != 'finetune' and not step.startswith('paper')

@@ -120,6 +120,7 @@ class Bank(NamedTuple):
     sketch: Tensor # (n, v, d) M's projections
     centre: Tensor # (n, v, d)
 
+# %% ../nbs/24_centre.ipynb #99275b43
 def make_bank(
     z:Tensor,      # (n_sketches, v, d) M's projections
     tasks:list,    # of the training split

@@ -27,6 +27,7 @@ class Part(NamedTuple):
     z: Features # M's projections of their pictures
     bank: Bank  # of the tasks that M was fitted on
 
+# %% ../nbs/35_crossfit.ipynb #bac4d956
 def project_part(x, seen, new, **options):
     "M fitted on `seen`, and the tasks `new` as it projects them"
     params = fit_base(x, seen, **options)
@@ -40,6 +41,7 @@ def restrict(task, photos):
     gallery = task.gallery[torch.isin(task.gallery, photos)]
     return Task(task.name, task.sketches[keep], torch.searchsorted(gallery, task.photos[keep]), gallery)
 
+# %% ../nbs/35_crossfit.ipynb #fa88610a
 def disjoint_photos(
     seen:list, new:list, # tasks
     seed:int=0,
@@ -77,6 +79,7 @@ def seen_tasks(
     else: tasks = tasks_of(_one_split(collection), 'train', by)
     return [t for t in tasks if t.name != leave]
 
+# %% ../nbs/35_crossfit.ipynb #ba537887
 def _one_split(collection):
     "The collection with its validation split added to the training split"
     whole = lambda table: table.assign(split=table.split.replace('val', 'train'))
@@ -144,6 +147,7 @@ def _score(scores, task, d, out):
     rank = ranks(asked, task.own[d.query], out)
     return ((((rank <= 1).float()+(rank <= 5).float())*d.valid).sum(1)/d.valid.sum(1)).mean().item()
 
+# %% ../nbs/35_crossfit.ipynb #ee7e7457
 def _hub_scores(rule, part, task, d):
     "Acc@1 + Acc@5 of one task for every entry of `HUBS`, mean over draws and both galleries"
     given = support_of(part.z, task, d.support)
@@ -179,6 +183,7 @@ def learn_candidates(
         with torch.no_grad(): found[name] = rule, tune_hubs(rule, parts, k)
     return found
 
+# %% ../nbs/35_crossfit.ipynb #26bf2ff5
 def winner(found):
     "The best candidate; of equals the first, which is the simpler"
     return max(found, key=lambda n: round(found[n][1], 6))
@@ -194,6 +199,7 @@ def foreign(rule, x:Features, tasks:list):
         return rule(support_of(x, other, torch.as_tensor(np.stack(picks)))._replace(gallery=support.gallery))
     return adapt
 
+# %% ../nbs/35_crossfit.ipynb #c3e5b6db
 def shuffled(rule):
     "`rule`, given the support with its sketches moved on by one"
     return lambda support: rule(support._replace(sketch=support.sketch.roll(1, 1)))

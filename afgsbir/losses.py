@@ -93,6 +93,7 @@ def _cosine_slope(cos, ids, margin, soft):
     weigh = _pushes(dist, ids, margin, soft)
     return (weigh - torch.diag_embed(weigh.sum(2)))*(square > 1e-8)/dist
 
+# %% ../nbs/12_losses.ipynb #cea4d027
 def _pushes(dist, ids, margin, soft):
     "How hard each triplet (sketch i, own photo, photo j) pushes, (t, k, k)"
     gap = dist.diagonal(dim1=1, dim2=2)[..., None] - dist

@@ -76,6 +76,7 @@ def pairs_of(xs, xp, e):
     ids = e.own[:, :e.k]
     return xs[:, :e.k], xp.gather(1, ids[..., None].expand(-1, -1, xp.shape[-1])), ids
 
+# %% ../nbs/22_meta.ipynb #db93da86
 def negatives(own, valid):
     "(t, n, m): every photo of the task but the own one and the padding"
     return valid[:, None] & (torch.arange(valid.shape[1], device=own.device) != own[..., None])

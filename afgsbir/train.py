@@ -81,6 +81,7 @@ def make_encoder(s:Settings)->Encoder:
     options = s.pick('cut depth pool attention train_bn train_depthwise')
     return Encoder(load_backbone(s.backbone, s.pretrained), **options)
 
+# %% ../nbs/30_train.ipynb #4bf983ed
 def make_learner(
     s:Settings,
     classes:int,  # training tasks, for the discriminative term
@@ -120,6 +121,7 @@ def batch_at(
     read = lambda kind, rows, v: maps.read(kind, rows.flatten().numpy(), v[mine].flatten()).to(device)
     return read('sketches', e.sketch, vs), read('photos', e.photo, vp), e.map(lambda t: t.to(device))
 
+# %% ../nbs/30_train.ipynb #58733907
 def _views_of(step, e, n, s):
     "Views of the episodes' sketches and photos, drawn from n; all pictures of a task share the mirror"
     chance = rng('views', s.seed, step)
@@ -131,6 +133,7 @@ def as_trained(learner):
     "The rule that belongs to a learner: adapt where it learned to, else embed"
     return stepped(learner.adapter) if learner.match.adapts else unmoved(dict(learner.adapter.params))
 
+# %% ../nbs/30_train.ipynb #ea430f2c
 def validate(learner, maps, tasks, s, device='cpu'):
     "Acc@1 and Acc@5 on validation tasks, new photos, k as in training"
     x = features_of(learner.encoder, maps, tasks, device=device)
@@ -149,6 +152,7 @@ def save_tensors(tensors, file, **facts):
     "Tensors and what should be known of them as one safetensors file, written whole"
     with atomic(file) as tmp: save_file(tensors, str(tmp), dict(facts=json.dumps(facts)))
 
+# %% ../nbs/30_train.ipynb #27edc915
 def load_tensors(file):
     "What `save_tensors` wrote: tensors and facts"
     try:
@@ -184,12 +188,14 @@ class _Run(NamedTuple):
 
 def _state_file(run): return run.out/'state'/'state.pt'
 
+# %% ../nbs/30_train.ipynb #b54b317a
 def _save_state(run):
     "All that the next step depends on, written whole"
     kept = {n: getattr(run, n).state_dict() for n in ('opt', 'schedule')}
     everything = dict(settings=asdict(run.s), run=run.state, learner=trained_state(run.learner), **kept)
     with atomic(_state_file(run)) as tmp: torch.save(everything, tmp)
 
+# %% ../nbs/30_train.ipynb #24439572
 def _resume(out, s, learner, opt, schedule):
     "The run of these settings, from its saved state if there is one"
     run = _Run(Path(out), s, learner, opt, schedule, dict(step=0, score=-1., best=trained_state(learner), history=[]))
@@ -216,6 +222,7 @@ def _log(run, step, validated):
     run.state['history'].append(line | {n: t.item() for n, t in terms.items()})
     if acc1+acc5 > run.state['score']: run.state.update(score=acc1+acc5, best=trained_state(run.learner))
 
+# %% ../nbs/30_train.ipynb #6c437d9d
 def _postfix(run, loss):
     "What the bar shows"
     last, now = run.state['history'][-1] if run.state['history'] else {}, _now(run.learner.adapter)
@@ -233,6 +240,7 @@ def _accelerator(device, mixed_precision, s):
         raise InputError(f'n_tasks={s.n_tasks}: cannot be shared evenly by {n} processes; choose a multiple')
     return acc
 
+# %% ../nbs/30_train.ipynb #9ba87fb1
 def _tasks(collection, split, s):
     "The tasks of a split that can give k pairs"
     found = with_pairs(tasks_of(collection, split, s.by), s.k)
@@ -252,6 +260,7 @@ def _begin(collection, tasks, s, device):
     learner.adapter.begin(x[rng('start', s.seed).permutation(len(x))[:2000]].to(device))
     return learner, maps
 
+# %% ../nbs/30_train.ipynb #b99dd82d
 def _finish(run, **facts):
     "Write the best tensors with all that a test must know"
     file = run.out/f'system-{run.s.seed}.safetensors'

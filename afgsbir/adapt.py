@@ -25,11 +25,15 @@ def adapt_naive(
     second_order:bool=True, # differentiate through the gradient
 )->dict:            # the adapted parameters
     "One gradient step on M for one task (Eq. 2)"
-    out = lambda x, kind: (x@params['weight'].T + params['bias'][kind])[None]
-    value = loss(out(sketch, SKETCH), out(photo, PHOTO)).sum()
-    grads = torch.autograd.grad(value, list(params.values()), create_graph=second_order)
-    step = lambda r, g, name: (r[:, None] if r.ndim and name == 'weight' else r)*g
-    return {n: p - step(rate[n], g, n) for (n, p), g in zip(params.items(), grads)}
+    weight, bias = params['weight'], params['bias']
+    value = loss(*((x@weight.T + bias[kind])[None] for x, kind in ((sketch, SKETCH), (photo, PHOTO)))).sum()
+    return _descended(weight, bias, torch.autograd.grad(value, (weight, bias), create_graph=second_order), rate)
+
+# %% ../nbs/20_adapt.ipynb #68d71b16
+def _descended(weight, bias, slopes, rate):
+    "M a step down its slopes, at one rate or at one per row of W"
+    r = rate['weight']
+    return dict(weight=weight - (r[:, None] if r.ndim else r)*slopes[0], bias=bias - rate['bias']*slopes[1])
 
 # %% ../nbs/20_adapt.ipynb #affce616
 def adapt_copies(
@@ -42,11 +46,8 @@ def adapt_copies(
 )->dict:            # weight (t, d, dim), bias (t, 1 or 2, d)
     "The same step for t tasks, one copy of M each"
     weight, bias = (params[n].expand(len(sketch), *params[n].shape) for n in ('weight', 'bias'))
-    out = lambda x, kind: x@weight.mT + bias[:, kind, None]
-    value = loss(out(sketch, SKETCH), out(photo, PHOTO)).sum()
-    gw, gb = torch.autograd.grad(value, (weight, bias), create_graph=second_order)
-    r = rate['weight']
-    return dict(weight=weight - (r[:, None] if r.ndim else r)*gw, bias=bias - rate['bias']*gb)
+    value = loss(*(x@weight.mT + bias[:, kind, None] for x, kind in ((sketch, SKETCH), (photo, PHOTO)))).sum()
+    return _descended(weight, bias, torch.autograd.grad(value, (weight, bias), create_graph=second_order), rate)
 
 # %% ../nbs/20_adapt.ipynb #9348c372
 class Fast(NamedTuple):
@@ -57,6 +58,7 @@ class Fast(NamedTuple):
     weight: Tensor   # (t, n, d) summed steps of the weight's part
     bias: Tensor     # (t, n, d) summed steps of the bias's part
 
+# %% ../nbs/20_adapt.ipynb #cd84e0cf
 def project_fast(
     fast:Fast,
     x:Tensor,        # features, (t, m, dim), or (m, dim) for all tasks
@@ -69,32 +71,33 @@ def project_fast(
     shift = (fast.bias*same[:, None].to(fast.bias)).sum(1, keepdim=True)
     return shared - (fast.anchors@x.mT).mT@fast.weight - shift
 
+# %% ../nbs/20_adapt.ipynb #43ac9704
 def embed_fast(fast, x, kind=SKETCH, shared=None):
     "Adapted embeddings of unit length, (t, m, d)"
     return F.normalize(project_fast(fast, x, kind, shared), dim=-1)
 
+# %% ../nbs/20_adapt.ipynb #5813b444
 def after(fast):
     "What a rule returns: queries (n, dim) and photos (m, dim) as the adapted M embeds them"
     return Adapted(lambda x: embed_fast(fast, x, SKETCH), lambda x: embed_fast(fast, x, PHOTO))
 
 # %% ../nbs/20_adapt.ipynb #3269ada1
+def project_pairs(params, sketch, photo):
+    "M's projections of the support, sketches (t, k, dim) then photos, (t, 2k, d)"
+    return torch.cat([project(params, sketch, SKETCH), project(params, photo, PHOTO)], 1)
+
 def _slope(z, k, loss, second_order):
     "dL/dZ at the support's present projections, (t, 2k, d)"
     if not z.requires_grad: z = z.requires_grad_()
     with torch.enable_grad(): value = loss(z[:, :k], z[:, k:]).sum()
     return torch.autograd.grad(value, z, create_graph=second_order)[0]
 
-def _kinds(k, device): return torch.tensor([SKETCH]*k + [PHOTO]*k, device=device)
-
+# %% ../nbs/20_adapt.ipynb #c0a25c3e
 def _again(projected, fast):
     "The support's own projections after the steps so far"
     same = torch.ones_like(fast.bias[0]@fast.bias[0].mT)
     if len(fast.params['bias']) == 2: same = (fast.kinds[:, None] == fast.kinds).to(same)
     return projected - (fast.anchors@fast.anchors.mT)@fast.weight - same@fast.bias
-
-def project_pairs(params, sketch, photo):
-    "M's projections of the support, sketches (t, k, dim) then photos, (t, 2k, d)"
-    return torch.cat([project(params, sketch, SKETCH), project(params, photo, PHOTO)], 1)
 
 # %% ../nbs/20_adapt.ipynb #89a55696
 def adapt(
@@ -112,7 +115,8 @@ def adapt(
     if projected is None: projected = project_pairs(params, sketch, photo)
     if not second_order: projected, sketch, photo = projected.detach(), sketch.detach(), photo.detach()
     k, zero = sketch.shape[1], torch.zeros_like(projected)
-    fast = Fast(params, torch.cat([sketch, photo], 1), _kinds(k, sketch.device), zero, zero)
+    kinds = torch.tensor([SKETCH]*k + [PHOTO]*k, device=sketch.device)
+    fast = Fast(params, torch.cat([sketch, photo], 1), kinds, zero, zero)
     for step in range(steps):
         z = _again(projected, fast) if step else projected
         d = slope(z) if slope else _slope(z, k, loss, second_order)

@@ -8,13 +8,14 @@ __all__ = ['hub_part', 'directions', 'anatomy', 'ladder', 'spread_support', 'div
 
 # %% ../nbs/36_anatomy.ipynb #ba200412
 from functools import partial
+from itertools import product
 
 import numpy as np, pandas as pd, torch, torch.nn.functional as F
 from torch import Tensor
 
 from .adapt import after
-from .asking import Adapted, compare_views, evaluate, one_view, ranks, task_ranks
-from .base import fit_base
+from .asking import Adapted, compare_views, one_view, ranks, task_ranks
+from .base import fit_base, rows_of
 from .core import rng, seed_torch
 from .hubs import hub_share
 from .meta import Adapter, stepped
@@ -29,6 +30,7 @@ def hub_part(
     photo = score.mean(0, keepdim=True)
     return photo, score - photo - score.mean(1, keepdim=True) + score.mean()
 
+# %% ../nbs/36_anatomy.ipynb #b9015c69
 def directions(
     move:Tensor,  # (n, d) displacements
 )->tuple:         # effective rank (participation ratio of the singular values), share common to all
@@ -44,22 +46,33 @@ def anatomy(
     z:Features, task, d:Draws,
 )->dict:        # facts, mean over draws
     "What adapting does to the scores and places of one task"
-    unit = lambda t: F.normalize(t[..., :z.sketches.shape[-1]], dim=-1).flatten(1)/t.shape[1]**.5      # without CSLS's coordinate
-    found = []
-    for support, query, valid in zip(*d):
-        given, at = support_of(z, task, support[None]), query[valid]
-        adapted, before = rule(given, bank), z.sketches[task.sketches[at]]
-        q, g = adapted.queries(before), adapted.photos(given.gallery)
-        score = compare_views(q, g)[0]
-        photo, rest = hub_part(score)
-        u, p, move = unit(q[0]), unit(g[0]), unit(q[0])-unit(before)
-        rank, common = directions(move)
-        found.append(dict(
-            acc1=(ranks(score, task.own[at]) == 1).float().mean().item(),
-            hubs=(photo.var()/(photo.var()+rest.var(unbiased=False))).item(), hub_share=hub_share(score),
-            offset=(u.mean(0)-p.mean(0)).norm().item(), spread=(1-u.mean(0).square().sum()).item(),
-            rank=rank, common=common, moved=move.norm(dim=1).mean().item()))
-    return pd.DataFrame(found).mean().to_dict()
+    return pd.DataFrame([_of_draw(rule, bank, z, task, s, q[v]) for s, q, v in zip(*d)]).mean().to_dict()
+
+def _of_draw(rule, bank, z, task, support, query):
+    "The facts of one draw"
+    given, before = support_of(z, task, support[None]), z.sketches[task.sketches[query]]
+    adapted = rule(given, bank)
+    q, g = adapted.queries(before), adapted.photos(given.gallery)
+    score, dim = compare_views(q, g)[0], before.shape[-1]
+    found = dict(acc1=(ranks(score, task.own[query]) == 1).float().mean().item())
+    return found | _of_scores(score) | _of_places(*(_placed(t, dim) for t in (q[0], g[0], before)))
+
+# %% ../nbs/36_anatomy.ipynb #21fdd7eb
+def _placed(t, dim):
+    "Views (n, v, ...) side by side at unit length, without CSLS's coordinate"
+    return F.normalize(t[..., :dim], dim=-1).flatten(1)/t.shape[1]**.5
+
+def _of_scores(score):
+    "How much of the scores is hubs"
+    photo, rest = hub_part(score)
+    return dict(hubs=(photo.var()/(photo.var()+rest.var(unbiased=False))).item(), hub_share=hub_share(score))
+
+def _of_places(queries, photos, before):
+    "Where the queries lie, and how they came there"
+    move = queries-before
+    rank, common = directions(move)
+    return dict(offset=(queries.mean(0)-photos.mean(0)).norm().item(), spread=(1-queries.mean(0).square().sum()).item(),
+                rank=rank, common=common, moved=move.norm(dim=1).mean().item())
 
 # %% ../nbs/36_anatomy.ipynb #138228d2
 def ladder(
@@ -67,13 +80,13 @@ def ladder(
     **options,              # of `fit_base`
 )->dict:                    # name -> rule of features
     "The closed-form base, one part more at each rung"
-    join = lambda attr: torch.cat([getattr(t, attr) for t in tasks])
-    mean = [f[rows].float().mean((0, 1)) for f, rows in ((x.sketches, join('sketches')), (x.photos, join('gallery')))]
+    sides = (x.sketches, 'sketches'), (x.photos, 'gallery')
+    means = [f[rows_of(tasks, attr)].float().mean((0, 1)) for f, attr in sides]
     white = fit_base(x, tasks, **options)['weight']
     axes = torch.linalg.qr(white.T)[0].T           # the same directions, not whitened
     rungs = {'as they are': lambda t, m: t, 'each modality centred': lambda t, m: t-m,
              'principal directions': lambda t, m: (t-m)@axes.T, 'whitened': lambda t, m: (t-m)@white.T}
-    def rule(f, support): return Adapted(*(lambda t, m=m: F.normalize(f(t, m), dim=-1)[None] for m in mean))
+    def rule(f, support): return Adapted(*(lambda t, m=m: F.normalize(f(t, m), dim=-1)[None] for m in means))
     return {name: partial(rule, f) for name, f in rungs.items()}
 
 # %% ../nbs/36_anatomy.ipynb #9127ea8d
@@ -84,11 +97,11 @@ def spread_support(
 )->Draws:        # one draw: the support, and the sketches of the half that is never support
     "Support sketches taken in turn from so many photos"
     own = task.own.numpy()
-    names = chance.permutation(np.unique(own))
-    half = len(names)//2
-    piles = [chance.permutation(np.flatnonzero(own == p)) for p in names[half:][:photos]]
+    drawn = chance.permutation(np.unique(own))
+    half = len(drawn)//2
+    piles = [chance.permutation(np.flatnonzero(own == photo)) for photo in drawn[half:][:photos]]
     turns = [pile[i] for i in range(max(map(len, piles))) for pile in piles if i < len(pile)][:total]
-    query = torch.as_tensor(np.flatnonzero(np.isin(own, names[:half])))[None]
+    query = torch.as_tensor(np.flatnonzero(np.isin(own, drawn[:half])))[None]
     return Draws(torch.as_tensor(np.array(turns))[None], query, torch.ones_like(query, dtype=torch.bool))
 
 # %% ../nbs/36_anatomy.ipynb #c1424f1f
@@ -102,12 +115,13 @@ def diversity(
     "Accuracy by the number of photos and of sketches in the support"
     rows = []
     plan = [('photos covered', c, c, 10) for c in covers] + [('sketches', m, 10**6, m) for m in many]
-    for t, (what, at, photos, total), i in ((t, p, i) for t in tasks for p in plan for i in range(n_draws)):
+    for t, (what, at, photos, total), i in product(tasks, plan, range(n_draws)):
         d = spread_support(t, rng('diverse', t.name, i), photos, total)
         if len(d.support[0]) < total: continue
         for name, rule in rules.items():
             rank = task_ranks(rule, z, t, d)['with'][0]
-            rows.append(dict(task=t.name, what=what, at=at, draw=i, rule=name) | {f'acc@{q}': (rank <= q).float().mean().item() for q in (1, 5)})
+            acc = {f'acc@{q}': (rank <= q).float().mean().item() for q in (1, 5)}
+            rows.append(dict(task=t.name, what=what, at=at, draw=i, rule=name) | acc)
     return rows
 
 # %% ../nbs/36_anatomy.ipynb #7ca7c92e
@@ -117,11 +131,22 @@ def margin_adapter(d, kind, soft=.1, steps=1, margin=.3):
     a.params['weight'].data.copy_(torch.eye(d)); a.params['bias'].data.zero_(); a.params.requires_grad_(False)
     return a
 
+# %% ../nbs/36_anatomy.ipynb #80fd1694
+@torch.no_grad()
 def margin_of(a, support):
     "The margin of one support, as the adapter sees it"
-    with torch.no_grad(): return a.margin(F.normalize(support.sketch, dim=-1), F.normalize(support.photo, dim=-1), support.ids).item()
+    return a.margin(F.normalize(support.sketch, dim=-1), F.normalize(support.photo, dim=-1), support.ids).item()
 
 # %% ../nbs/36_anatomy.ipynb #5cb17ec6
+def _margin_loss(a, part, task, k, chance):
+    "Cross-entropy of the queries' photos after the step, and the margin it was taken with"
+    support, query = draw(task, k, chance)
+    given = one_view(support_of(part.z, task, support[None]), 0)
+    adapted = after(a(given.sketch, given.photo, given.ids))
+    sim = adapted.queries(part.z.sketches[task.sketches[query], 0])@adapted.photos(given.gallery).mT
+    return F.cross_entropy(sim[0]/.05, task.own[query]), margin_of(a, given)
+
+# %% ../nbs/36_anatomy.ipynb #12913e5b
 def learn_margin(
     parts:list,  # from `cross_fit`
     kind, soft, inner_steps, # see `Adapter`
@@ -129,27 +154,20 @@ def learn_margin(
 )->tuple:        # (adapter, history: list of dicts)
     "Meta-train a triplet step; the margin, its spread over tasks and its gradient at every step"
     seed_torch(seed)
-    a, history, seen = margin_adapter(parts[0].z.sketches.shape[-1], kind, soft, inner_steps), [], []
+    a, history, margins = margin_adapter(parts[0].z.sketches.shape[-1], kind, soft, inner_steps), [], []
     can = [(p, t) for p in parts for t in with_pairs(p.tasks, k)]
     opt = torch.optim.Adam([p for p in a.parameters() if p.requires_grad], .03)
     def loss_at(step):
         chance = rng('margin', seed, step)
-        seen.clear()
-        return sum(_margin_loss(a, *can[i], k, chance, seen)/n_tasks for i in chance.choice(len(can), min(n_tasks, len(can)), replace=False))
+        chosen = chance.choice(len(can), min(n_tasks, len(can)), replace=False)
+        losses, margins[:] = zip(*(_margin_loss(a, *can[i], k, chance) for i in chosen))
+        return sum(loss/n_tasks for loss in losses)
     def each(step, loss):
         gradient = max((p.grad.abs().max().item() for p in a.margin.parameters() if p.grad is not None), default=0.)
-        history.append(dict(kind=kind, soft=soft, steps=inner_steps, step=step, margin=float(np.mean(seen)), spread=float(np.std(seen)), gradient=gradient))
+        told = dict(margin=float(np.mean(margins)), spread=float(np.std(margins)), gradient=gradient)
+        history.append(dict(kind=kind, soft=soft, steps=inner_steps, step=step) | told)
     descend(loss_at, opt, range(steps), each=each)
     return a, history
-
-def _margin_loss(a, part, task, k, chance, seen):
-    "Cross-entropy of the queries' photos after the step; notes the margin"
-    support, query = draw(task, k, chance)
-    given = one_view(support_of(part.z, task, support[None]), 0)
-    adapted = after(a(given.sketch, given.photo, given.ids))
-    seen.append(margin_of(a, given))
-    sim = adapted.queries(part.z.sketches[task.sketches[query], 0])@adapted.photos(given.gallery).mT
-    return F.cross_entropy(sim[0]/.05, task.own[query])
 
 # %% ../nbs/36_anatomy.ipynb #c5e0badc
 def best_margin(
@@ -158,14 +176,20 @@ def best_margin(
 )->dict: # task, predicted, sd, acc1, best, best_acc1, same
     "The predicted margin of a task beside the fixed one that would have been best"
     plain = z._replace(sketches=z.sketches[:, :1], photos=z.photos[:, :1])
-    def acc(adapter):
-        rank = task_ranks(stepped(adapter), plain, task, d)['with']
-        return float(np.mean([(r[v] == 1).float().mean().item() for r, v in zip(rank, d.valid)]))
-    def fixed(margin):
-        b = margin_adapter(len(a.params['weight']), 'fixed', a.soft, a.steps, margin)
-        b.params, b.log_rate = a.params, a.log_rate
-        return acc(b)
-    scores = {m: fixed(m) for m in grid}
     mus = [margin_of(a, one_view(support_of(plain, task, s[None]), 0)) for s in d.support]
+    scores = {m: _acc1(_with_margin(a, m), plain, task, d) for m in grid}
     best = max(scores.values())
-    return dict(task=task.name, predicted=float(np.mean(mus)), sd=float(np.std(mus)), acc1=acc(a), best=max(grid, key=scores.get), best_acc1=best, same=sum(v == best for v in scores.values()))
+    told = dict(task=task.name, predicted=float(np.mean(mus)), sd=float(np.std(mus)), acc1=_acc1(a, plain, task, d))
+    return told | dict(best=max(grid, key=scores.get), best_acc1=best, same=sum(v == best for v in scores.values()))
+
+# %% ../nbs/36_anatomy.ipynb #a0a06c36
+def _with_margin(a, margin):
+    "The same step with a fixed margin"
+    b = margin_adapter(len(a.params['weight']), 'fixed', a.soft, a.steps, margin)
+    b.params, b.log_rate = a.params, a.log_rate
+    return b
+
+def _acc1(adapter, z, task, d):
+    "Acc@1 of a step on one task, mean over draws"
+    rank = task_ranks(stepped(adapter), z, task, d)['with']
+    return float(np.mean([(r[v] == 1).float().mean().item() for r, v in zip(rank, d.valid)]))

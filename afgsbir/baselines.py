@@ -33,6 +33,7 @@ BASES = {
     'meta-learned':   dict(adapts=True, margin='learned', soft=.1, **REGULARISED),
     'meta-predicted': dict(adapts=True, margin='predicted', soft=.1, **REGULARISED)}
 
+# %% ../nbs/32_baselines.ipynb #6aa9551d
 def trained_as(
     base:str,
     words:bool=True, # whether the collection has word vectors
@@ -50,10 +51,12 @@ def fine_tuned(
 ):
     "The rule that runs gradient descent on the support pairs"
     d, dim = adapter.params['weight'].shape
-    tuned = Adapter(dim, d, rate, 'fixed', margin_start=margin, steps=steps, two_biases=len(adapter.params['bias']) == 2, second_order=False)
+    plain = dict(margin='fixed', margin_start=margin, two_biases=len(adapter.params['bias']) == 2, second_order=False)
+    tuned = Adapter(dim, d, rate, steps=steps, **plain)
     tuned.params = adapter.params
     return stepped(tuned)
 
+# %% ../nbs/32_baselines.ipynb #31bf93af
 def choose_rate(
     adapter:Adapter,
     x:Features, tasks:list, # of the validation split
@@ -62,9 +65,11 @@ def choose_rate(
     n_draws:int=4,
 )->float:
     "The rate with the best Acc@1 + Acc@5 on validation tasks; the smaller of two equals"
-    rows = lambda r: evaluate(fine_tuned(adapter, r), x, tasks, (k,), n_draws, protocols=('disjoint',), galleries=('with',))
-    score = lambda r: sum(row['acc@1']+row['acc@5'] for row in rows(r))
-    return max(rates, key=lambda r: (round(score(r), 9), -r))
+    def score(rate):
+        rule = fine_tuned(adapter, rate)
+        rows = evaluate(rule, x, tasks, (k,), n_draws, protocols=('disjoint',), galleries=('with',))
+        return round(sum(r['acc@1']+r['acc@5'] for r in rows), 9)
+    return max(rates, key=lambda rate: (score(rate), -rate))
 
 # %% ../nbs/32_baselines.ipynb #a2439f5d
 class System(NamedTuple):
@@ -84,11 +89,13 @@ class System(NamedTuple):
         maps = open_maps(collection, self.encoder, self.size, self.views, device)
         return features_of(self.encoder.to(device), maps, tasks, views, device)
 
+# %% ../nbs/32_baselines.ipynb #dd21a881
 def grid_encoder(backbone='efficientnet_lite2', depth=7, grid=6, size=192):
     "F of a closed-form base; `size` belongs to its input"
     return GridEncoder(load_backbone(backbone), depth, grid)
 
-def untrained(**options):
+# %% ../nbs/32_baselines.ipynb #e092a128
+def untrained(**options)->System:
     "The system that nobody trained; `options` are those of `settings`"
     s = settings(**options | dict(attention=False))
     seed_torch(s.seed)
@@ -101,9 +108,11 @@ def rule_tensors(
 )->tuple:        # (tensors, facts)
     "Rules and their bank as they go into a file"
     tensors = {f'bank.{n}': t for n, t in bank._asdict().items()}
-    for i, (_, rule) in enumerate(rules.values()): tensors |= {f'rules.{i}.{n}': t.detach() for n, t in rule.state_dict().items()}
+    for i, (_, rule) in enumerate(rules.values()):
+        tensors |= {f'rules.{i}.{n}': t.detach() for n, t in rule.state_dict().items()}
     return tensors, dict(rules={step: options | dict(nearest=rule.nearest) for step, (options, rule) in rules.items()})
 
+# %% ../nbs/32_baselines.ipynb #cf17d432
 def save_system(tensors, file, **facts):
     "Write a system: tensors of its base and rules, and what it is"
     save_tensors({n: t.contiguous() for n, t in tensors.items()}, file, **facts)
@@ -119,51 +128,65 @@ def system_files(
     return files
 
 # %% ../nbs/32_baselines.ipynb #eaabb5e8
-def _rules(tensors, options):
-    "The learned rules of a file, by step"
-    rules = {}
-    for i, (step, kw) in enumerate(options.items()):
-        rules[step] = Centre(**kw)
-        rules[step].load_state_dict({n.removeprefix(f'rules.{i}.'): t for n, t in tensors.items() if n.startswith(f'rules.{i}.')})
-    return rules
+def _under(prefix, tensors):
+    "One part of a file: its tensors, by their own names"
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
 
+# %% ../nbs/32_baselines.ipynb #c74adbce
+def _rules(tensors, facts):
+    "The learned rules of a file by step; `centre` is the one that was chosen"
+    rules = {}
+    for i, (step, options) in enumerate(facts.get('rules', {}).items()):
+        rules[step] = Centre(**options)
+        rules[step].load_state_dict(_under(f'rules.{i}.', tensors))
+    return rules | ({'centre': rules[facts['chosen']]} if 'chosen' in facts else {})
+
+# %% ../nbs/32_baselines.ipynb #b9a9d729
+def _base(tensors, facts, file):
+    "The base of a file, with no steps: trained, or fitted in closed form"
+    if 'settings' not in facts:
+        encoder, size = grid_encoder(**facts['features']), facts['features'].get('size', 192)
+        return System(facts['base'], encoder, size, 2, _under('params.', tensors))
+    s = settings(**facts['settings'])
+    own = {n: t for n, t in tensors.items() if not n.startswith(('bank.', 'rules.'))}
+    learner = rebuild(own, facts['settings'], file)
+    return System(facts['base'], learner.encoder, s.size, s.views, dict(learner.adapter.params), learner.adapter)
+
+# %% ../nbs/32_baselines.ipynb #6122a07e
 def load_system(
     file,
 )->System:
     "Open what a run of 40_train or 42_fit wrote"
     tensors, facts = load_tensors(file)
-    part = lambda name: {n.removeprefix(name): t for n, t in tensors.items() if n.startswith(name)}
     try:
-        learned = dict(bank=Bank(**part('bank.')) if 'rules' in facts else None, rules=_rules(tensors, facts.get('rules', {})), facts=facts)
-        if 'chosen' in facts: learned['rules']['centre'] = learned['rules'][facts['chosen']]
-        if 'settings' not in facts:
-            size = facts['features'].get('size', 192)
-            return System(facts['base'], grid_encoder(**facts['features']), size, 2, part('params.'), **learned)
-        base = {n: t for n, t in tensors.items() if not n.startswith(('bank.', 'rules.'))}
-        learner, s = rebuild(base, facts['settings'], file), settings(**facts['settings'])
-        return System(facts['base'], learner.encoder, s.size, s.views, dict(learner.adapter.params), learner.adapter, **learned)
-    except (KeyError, TypeError, RuntimeError) as e: raise InputError(f'{file}: not a system of ours; fit it again') from e
+        bank = Bank(**_under('bank.', tensors)) if 'rules' in facts else None
+        return _base(tensors, facts, file)._replace(bank=bank, rules=_rules(tensors, facts), facts=facts)
+    except (KeyError, TypeError, RuntimeError) as e:
+        raise InputError(f'{file}: not a system of ours; fit it again') from e
 
 # %% ../nbs/32_baselines.ipynb #e4c2869a
 NOTHING = Centre(centre=False, gallery=False, csls=False)
 
 def steps_of(system)->list:
-    "The steps that a system is tested with unless told otherwise"
-    own = [s for b, s in METHODS.values() if b == system.base and s != 'centre']
-    hubs = [s for s in ('csls', 'csls+gallery', 'centre') if s in system.rules]
-    return (own or ['nothing']) + hubs
+    "The steps that a system is tested with unless told otherwise: its base's own, or nothing; then the learned ones"
+    own = [step for base, step in METHODS.values() if base == system.base and step != 'centre']
+    return (own or ['nothing']) + [step for step in ('csls', 'csls+gallery', 'centre') if step in system.rules]
 
-def on_projections(system, step): return system.params is not None and step != 'finetune' and not step.startswith('paper')
+# %% ../nbs/32_baselines.ipynb #88105285
+def on_projections(system, step):
+    "Whether a step works on M's projections; else it needs F's features"
+    return system.params is not None and step != 'finetune' and not step.startswith('paper')
 
+# %% ../nbs/32_baselines.ipynb #46dd2b99
 def rule_of(
     system:System,
     step:str,
     rate:float=None,  # of 'finetune'
 ):
     "The rule of one cell: of features where `on_projections` says no, else of projections"
-    if system.params is None and step == 'nothing': return raw
-    if step == 'nothing': return NOTHING.adapt
+    if step == 'nothing': return raw if system.params is None else NOTHING.adapt
     if step in system.rules: return partial(system.rules[step], bank=system.bank)
-    if step == 'finetune' and system.adapter: return fine_tuned(system.adapter, rate)
-    if (system.base, step) in METHODS.values() and system.adapter: return stepped(system.adapter)
-    raise InputError(f'{step}: no step of this {system.base} system; it has nothing, {", ".join([*system.rules, *steps_of(system)])}')
+    if system.adapter and step == 'finetune': return fine_tuned(system.adapter, rate)
+    if system.adapter and (system.base, step) in METHODS.values(): return stepped(system.adapter)
+    there = ', '.join(dict.fromkeys(['nothing', *system.rules, *steps_of(system)]))
+    raise InputError(f'{step}: no step of this {system.base} system; it has {there}')

@@ -7,6 +7,7 @@ __all__ = ['task_centre', 'Steps', 'Centre', 'Bank', 'make_bank']
 
 # %% ../nbs/24_centre.ipynb #998d4cac
 import math
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np, torch, torch.nn.functional as F
@@ -58,6 +59,17 @@ class Steps(nn.Module):
         return adapt(eye, sketch, photo, lambda s, p: self.loss(ids, s, p), rate, self.steps)
 
 # %% ../nbs/24_centre.ipynb #493aa436
+def _share(logit): return 0. if logit is None else logit.sigmoid()   # of a part: none where it is off
+
+def _placed(x, kind, move, fast):
+    "Unit-length embeddings (r, n, v, d): sketches moved, and every view by its own adapted M"
+    z = x[None]-move if kind == SKETCH else x[None]
+    if fast:
+        views = zip(fast, z.unbind(-2))
+        z = torch.stack([project_fast(f, t.expand(len(f.weight), -1, -1), kind) for f, t in views], -2)
+    return F.normalize(z, dim=-1)
+
+# %% ../nbs/24_centre.ipynb #a3e51c6e
 class Centre(nn.Module):
     "How M's projections adapt to a task: centre, prior from the gallery, mirrored support, gradient steps; and CSLS"
     def __init__(self, centre=True, mirror=True, gallery=True, steps='', n_steps=5, csls=True, kappa=3., nearest=20):
@@ -71,10 +83,9 @@ class Centre(nn.Module):
 
     def moved(self, support:Support):
         "What to subtract from the task's sketches, (r, 1, v, d)"
-        share = lambda logit: 0. if logit is None else logit.sigmoid()
-        prior, gallery = share(self.gallery), support.gallery
+        prior, gallery = _share(self.gallery), support.gallery
         if not self.centre: return prior*gallery.mean(-3, keepdim=True)
-        return task_centre(support.sketch, gallery, self.log_kappa.exp(), prior, share(self.mirror))
+        return task_centre(support.sketch, gallery, self.log_kappa.exp(), prior, _share(self.mirror))
 
     def adapt(self, support:Support)->Adapted:
         "Projections to unit-length embeddings, hubs as they are"
@@ -82,11 +93,7 @@ class Centre(nn.Module):
         if self.inner is not None:
             views = zip((support.sketch-move).unbind(-2), support.photo.unbind(-2))
             fast = [self.inner(sketch, photo, support.ids) for sketch, photo in views]
-        def side(x, kind):
-            z = x[None]-move if kind == SKETCH else x[None]
-            if fast: z = torch.stack([project_fast(f, t.expand(len(f.weight), -1, -1), kind) for f, t in zip(fast, z.unbind(-2))], -2)
-            return F.normalize(z, dim=-1)
-        return Adapted(lambda x: side(x, SKETCH), lambda x: side(x, PHOTO))
+        return Adapted(*(partial(_placed, kind=kind, move=move, fast=fast) for kind in (SKETCH, PHOTO)))
 
     def forward(self, support:Support, bank)->Adapted:
         "The rule: as `adapt`, with hubs corrected where CSLS is on"
@@ -113,6 +120,7 @@ class Bank(NamedTuple):
     sketch: Tensor # (n, v, d) M's projections
     centre: Tensor # (n, v, d)
 
+# %% ../nbs/24_centre.ipynb #99275b43
 def make_bank(
     z:Tensor,      # (n_sketches, v, d) M's projections
     tasks:list,    # of the training split

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import numpy as np, torch, torch.nn.functional as F
 
-from .asking import compare_views, ranks, task_ranks
-from .base import fit_base, projections
+from .asking import compare_views, ranks
+from .base import fit_base, projections, rows_of
 from .centre import Bank, Centre, make_bank
 from .core import InputError, rng, seed_torch
-from .tasks import Draws, Features, Support, Task, draw, draws_of, support_of, tasks_of, with_pairs
+from .tasks import Features, Task, draw, draws_of, support_of, tasks_of, with_pairs
 from .train import descend
 
 # %% ../nbs/35_crossfit.ipynb #a590d082
@@ -27,6 +27,7 @@ class Part(NamedTuple):
     z: Features # M's projections of their pictures
     bank: Bank  # of the tasks that M was fitted on
 
+# %% ../nbs/35_crossfit.ipynb #bac4d956
 def project_part(x, seen, new, **options):
     "M fitted on `seen`, and the tasks `new` as it projects them"
     params = fit_base(x, seen, **options)
@@ -40,14 +41,14 @@ def restrict(task, photos):
     gallery = task.gallery[torch.isin(task.gallery, photos)]
     return Task(task.name, task.sketches[keep], torch.searchsorted(gallery, task.photos[keep]), gallery)
 
+# %% ../nbs/35_crossfit.ipynb #fa88610a
 def disjoint_photos(
     seen:list, new:list, # tasks
     seed:int=0,
 )->list:                 # of (seen, new) that share no photo
     "Where tasks share their photos, each half of the photos in turn is kept from the fit"
-    of = lambda tasks: torch.cat([t.gallery for t in tasks]).unique()
-    if not torch.isin(of(seen), of(new)).any(): return [(seen, new)]
-    photos = rng('apart', seed).permutation(of(seen+new))
+    if not torch.isin(*(rows_of(tasks, 'gallery') for tasks in (seen, new))).any(): return [(seen, new)]
+    photos = rng('apart', seed).permutation(rows_of(seen+new, 'gallery').unique())
     a, b = map(torch.as_tensor, np.array_split(photos, 2))
     return [([restrict(t, p) for t in seen], [restrict(t, q) for t in new]) for p, q in ((a, b), (b, a))]
 
@@ -72,11 +73,17 @@ def seen_tasks(
     leave:str='',  # the name of a task to keep out
 )->list:
     "The tasks of the training and validation splits"
-    if leave and leave not in {t.name for t in tasks_of(collection, 'test', by)}: raise InputError(f'{collection.name}: no {by} {leave!r} to leave out')
-    whole = lambda table: table.assign(split=table.split.replace('val', 'train'))
+    if leave and leave not in {t.name for t in tasks_of(collection, 'test', by)}:
+        raise InputError(f'{collection.name}: no {by} {leave!r} to leave out')
     if by == 'category': tasks = [t for split in ('train', 'val') for t in tasks_of(collection, split)]
-    else: tasks = tasks_of(collection._replace(photos=whole(collection.photos), sketches=whole(collection.sketches)), 'train', by)
+    else: tasks = tasks_of(_one_split(collection), 'train', by)
     return [t for t in tasks if t.name != leave]
+
+# %% ../nbs/35_crossfit.ipynb #ba537887
+def _one_split(collection):
+    "The collection with its validation split added to the training split"
+    whole = lambda table: table.assign(split=table.split.replace('val', 'train'))
+    return collection._replace(photos=whole(collection.photos), sketches=whole(collection.sketches))
 
 # %% ../nbs/35_crossfit.ipynb #a201e5a6
 def trained_part(system, collection, device='cpu', by='category'):
@@ -100,6 +107,7 @@ def episode_loss(
     rivals = logits.masked_fill(torch.isin(torch.arange(len(task.gallery)), task.own[support]), -1e4)
     return (F.cross_entropy(logits, own) + F.cross_entropy(rivals, own))/2
 
+# %% ../nbs/35_crossfit.ipynb #28e8ec7c
 def learn(
     rule:Centre,
     parts:list,       # from `cross_fit`
@@ -120,33 +128,42 @@ def learn(
 
 # %% ../nbs/35_crossfit.ipynb #5ade03e7
 CANDIDATES = {
-    'csls': dict(centre=False, gallery=False), 'csls+gallery': dict(centre=False),
-    'centre-alone': dict(mirror=False, gallery=False), 'centre+mirror': dict(gallery=False), 'centre+gallery': dict(mirror=False), 'centre+mirror+gallery': dict(),
-    'triplet': dict(centre=False, gallery=False, steps='triplet'), 'softmax': dict(centre=False, gallery=False, steps='softmax'),
+    'csls': dict(centre=False, gallery=False),
+    'csls+gallery': dict(centre=False),
+    'centre-alone': dict(mirror=False, gallery=False),
+    'centre+mirror': dict(gallery=False),
+    'centre+gallery': dict(mirror=False),
+    'centre+mirror+gallery': dict(),
+    'triplet': dict(centre=False, gallery=False, steps='triplet'),
+    'softmax': dict(centre=False, gallery=False, steps='softmax'),
     'centre+mirror+gallery+softmax': dict(steps='softmax')}
 WITHOUT_PAIRS = ('csls', 'csls+gallery')
 HUBS = [(w, n) for n in (5, 20) for w in (.5, .75, 1., 1.25)]   # weight and reach of CSLS
 
 # %% ../nbs/35_crossfit.ipynb #af6d72af
-def _accuracy(scores, task, d, out):
-    "Acc@1 + Acc@5 of the draws' queries, mean over draws"
-    rank = ranks(scores.gather(1, d.query[..., None].expand(-1, -1, scores.shape[-1])), task.own[d.query], out)
+def _score(scores, task, d, out):
+    "Acc@1 + Acc@5 of the draws' queries, mean over draws; `out`: photos that are not in the gallery"
+    asked = scores.gather(1, d.query[..., None].expand(-1, -1, scores.shape[-1]))
+    rank = ranks(asked, task.own[d.query], out)
     return ((((rank <= 1).float()+(rank <= 5).float())*d.valid).sum(1)/d.valid.sum(1)).mean().item()
 
+# %% ../nbs/35_crossfit.ipynb #ee7e7457
 def _hub_scores(rule, part, task, d):
     "Acc@1 + Acc@5 of one task for every entry of `HUBS`, mean over draws and both galleries"
     given = support_of(part.z, task, d.support)
     plain = rule.adapt(given)
-    q, g = (z.expand(len(d.support), *z.shape[1:]) for z in (plain.queries(part.z.sketches[task.sketches]), plain.photos(given.gallery)))
+    both = plain.queries(part.z.sketches[task.sketches]), plain.photos(given.gallery)
+    q, g = (z.expand(len(d.support), *z.shape[1:]) for z in both)
     similar = torch.einsum('rnvd,rmvd->rnm', q, g)
     reach = {n: rule.reach(g, part.bank, n).sum(-1) for _, n in HUBS}
     out = torch.zeros(len(g), len(task.gallery), dtype=torch.bool).scatter(1, task.own[d.support], True)
-    score = lambda w, n: [_accuracy(similar - w*reach[n][:, None], task, d, o) for o in (None, out)]
-    return [np.mean(score(w, n)) for w, n in HUBS]
+    return [np.mean([_score(similar - w*reach[n][:, None], task, d, o) for o in (None, out)]) for w, n in HUBS]
 
+# %% ../nbs/35_crossfit.ipynb #ef6edaf4
 def tune_hubs(rule, parts, k=5, n_draws=4):
     "Set weight and reach of CSLS to the best of `HUBS`; returns its Acc@1 + Acc@5 on the parts, in points"
-    scores = 100*np.mean([_hub_scores(rule, p, t, draws_of(t, k, n_draws, 1)) for p in parts for t in with_pairs(p.tasks, k)], 0)
+    able = [(part, task) for part in parts for task in with_pairs(part.tasks, k)]
+    scores = 100*np.mean([_hub_scores(rule, part, task, draws_of(task, k, n_draws, 1)) for part, task in able], 0)
     best = int(np.argmax(scores.round(9)))
     rule.hub.data.fill_(HUBS[best][0]); rule.nearest = HUBS[best][1]
     return float(scores[best])
@@ -159,13 +176,14 @@ def learn_candidates(
     **options,    # of `learn`
 )->dict:          # name -> (Centre, score)
     "Every candidate, learned and tuned on the parts"
-    out = {}
+    found = {}
     for name in names:
         seed_torch(seed)
         rule = learn(Centre(**CANDIDATES[name]), parts, seed, **options)
-        with torch.no_grad(): out[name] = rule, tune_hubs(rule, parts, k)
-    return out
+        with torch.no_grad(): found[name] = rule, tune_hubs(rule, parts, k)
+    return found
 
+# %% ../nbs/35_crossfit.ipynb #26bf2ff5
 def winner(found):
     "The best candidate; of equals the first, which is the simpler"
     return max(found, key=lambda n: round(found[n][1], 6))
@@ -175,13 +193,13 @@ def foreign(rule, x:Features, tasks:list):
     "`rule`, given another task's sketches and photos as support"
     home = {int(row): i for i, t in enumerate(tasks) for row in t.gallery}
     def adapt(support):
-        at = home[int(support.ids[0, 0])]
+        at, (draws, k) = home[int(support.ids[0, 0])], support.ids.shape
         other = tasks[(at+1+rng('foreign', at).integers(len(tasks)-1)) % len(tasks)]
-        k = support.ids.shape[1]
-        pick = [rng('foreign', at, i).permutation(len(other.sketches))[:k] for i in range(len(support.ids))]
-        return rule(support_of(x, other, torch.as_tensor(np.stack(pick)))._replace(gallery=support.gallery))
+        picks = [rng('foreign', at, i).permutation(len(other.sketches))[:k] for i in range(draws)]
+        return rule(support_of(x, other, torch.as_tensor(np.stack(picks)))._replace(gallery=support.gallery))
     return adapt
 
+# %% ../nbs/35_crossfit.ipynb #c3e5b6db
 def shuffled(rule):
     "`rule`, given the support with its sketches moved on by one"
     return lambda support: rule(support._replace(sketch=support.sketch.roll(1, 1)))

@@ -38,6 +38,7 @@ def first_answers(
     "N_1: the first answers that each photo gets"
     return torch.bincount(score.argmax(1), minlength=score.shape[1])
 
+# %% ../nbs/15_hubs.ipynb #9c61c5c0
 def hub_share(
     score:Tensor,   # (n, m)
     part:float=.1,  # of the photos

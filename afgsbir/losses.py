@@ -47,13 +47,14 @@ def triplets(
 )->Tensor:        # (t,) mean over the task's triplets, 0 where it has none
     "Triplet loss of every task over all of its negatives"
     gap = dist.gather(-1, own[..., None]) - dist
-    margin = margin[:, None, None] if torch.is_tensor(margin) and margin.ndim else margin
-    cost = margin_loss(gap, margin, soft)*other
+    cost = margin_loss(gap, _by_task(margin), soft)*other
     return cost.sum((1, 2))/other.sum((1, 2)).clamp_min(1)
+
+def _by_task(margin): return margin[:, None, None] if torch.is_tensor(margin) and margin.ndim else margin
 
 # %% ../nbs/12_losses.ipynb #0494de85
 def support_loss(
-    sketch:Tensor, # (t, k, d) M's output before normalisation
+    sketch:Tensor, # (t, k, d) M's projections
     photo:Tensor,  # (t, k, d) row i is the photo that sketch i depicts
     ids:Tensor,    # (t, k) which photo that is
     margin,        # float or (t,)
@@ -62,35 +63,41 @@ def support_loss(
     "The inner loop's loss: in-task triplets inside the support set (Eq. 3)"
     dist = distances(F.normalize(sketch, dim=-1), F.normalize(photo, dim=-1))
     own = torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
-    return triplets(dist, own, ids[:, :, None] != ids[:, None], margin, soft)
+    return triplets(dist, own, _others(ids), margin, soft)
+
+def _others(ids): return ids[:, :, None] != ids[:, None]   # (t, k, k) whose photo is a negative for whom
 
 # %% ../nbs/12_losses.ipynb #b282623d
 def support_slope(
-    outputs:Tensor, # (t, 2k, d) M's outputs of the support: k sketches, then their k photos
-    ids:Tensor,     # (t, k) as in `support_loss`
-    margin,         # float or (t,)
+    z:Tensor,      # (t, 2k, d) M's projections of the support: k sketches, then their k photos
+    ids:Tensor,    # (t, k) as in `support_loss`
+    margin,        # float or (t,)
     soft:float=0,
-)->Tensor:          # (t, 2k, d) dL/doutputs
+)->Tensor:         # (t, 2k, d) dL/dz
     "The gradient of `support_loss` in closed form"
-    k, inner = ids.shape[1], outputs@outputs.mT
+    k, inner = ids.shape[1], z@z.mT
     length = inner.diagonal(dim1=1, dim2=2).clamp_min(1e-24).rsqrt()       # one over it
     scale = length[:, :, None]*length[:, None]
     cos = (inner*scale)[:, :k, k:]
-    square = 2-2*cos
-    dist = square.clamp_min(1e-8).sqrt()
-    weigh = _pushes(dist, ids, margin, soft)
-    slope = (weigh - torch.diag_embed(weigh.sum(2)))*(square > 1e-8)/dist  # dL/dcos
+    slope = _cosine_slope(cos, ids, margin, soft)
     along = slope*cos
     cross = F.pad(slope, (k, 0, 0, k))*scale
     own = torch.cat([along.sum(2), along.sum(1)], 1)*length.square()
-    return (cross + cross.mT - torch.diag_embed(own))@outputs
+    return (cross + cross.mT - torch.diag_embed(own))@z
 
 # %% ../nbs/12_losses.ipynb #d6b9b02d
+def _cosine_slope(cos, ids, margin, soft):
+    "dL/dcos, (t, k, k): every triplet pulls its own photo as hard as it pushes the other one"
+    square = 2-2*cos
+    dist = square.clamp_min(1e-8).sqrt()
+    weigh = _pushes(dist, ids, margin, soft)
+    return (weigh - torch.diag_embed(weigh.sum(2)))*(square > 1e-8)/dist
+
+# %% ../nbs/12_losses.ipynb #cea4d027
 def _pushes(dist, ids, margin, soft):
     "How hard each triplet (sketch i, own photo, photo j) pushes, (t, k, k)"
     gap = dist.diagonal(dim1=1, dim2=2)[..., None] - dist
-    gap = gap + (margin[:, None, None] if torch.is_tensor(margin) and margin.ndim else margin)
-    other = ids[:, :, None] != ids[:, None]
+    gap, other = gap + _by_task(margin), _others(ids)
     weight = (gap/soft).sigmoid() if soft else (gap > 0).to(dist)
     return weight*other/other.sum((1, 2), keepdim=True).clamp_min(1)
 

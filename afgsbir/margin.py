@@ -16,7 +16,7 @@ from .losses import distances
 
 # %% ../nbs/21_margin.ipynb #bdac8b84
 def support_statistics(
-    sketch:Tensor, # (t, k, d) unadapted embeddings, unit length
+    sketch:Tensor, # (t, k, d) embeddings before the step, unit length
     photo:Tensor,  # (t, k, d)
     ids:Tensor,    # (t, k) which photo
 )->Tensor:         # (t, 5)
@@ -33,15 +33,17 @@ class Margin(nn.Module):
     "mu for every task: 'fixed', 'learned' (one number) or 'predicted' (from the support set)"
     def __init__(self, kind='fixed', start=.3, hidden=16):
         super().__init__()
-        if kind not in ('fixed', 'learned', 'predicted'): raise InputError(f"margin={kind!r}: choose 'fixed', 'learned' or 'predicted'")
+        kinds = ('fixed', 'learned', 'predicted')
+        if kind not in kinds: raise InputError(f"margin={kind!r}: choose 'fixed', 'learned' or 'predicted'")
         self.kind, logit = kind, torch.tensor(math.log(start/(1-start)))
         if kind == 'learned': self.logit = nn.Parameter(logit)
         else: self.register_buffer('logit', logit)
         if kind == 'predicted':
             self.head = nn.Sequential(nn.Linear(5, hidden), nn.Tanh(), nn.Linear(hidden, 1))
             nn.init.zeros_(self.head[2].weight); nn.init.zeros_(self.head[2].bias)
+
     def forward(self, sketch, photo, ids):
-        "Unadapted support embeddings (t, k, d), (t, k, d) and photo ids to margins (t,) in (0, 1)"
+        "Support embeddings before the step (t, k, d), (t, k, d) and photo ids to margins (t,) in (0, 1)"
         logit = self.logit.expand(len(ids))
         if self.kind == 'predicted': logit = logit + self.head(support_statistics(sketch, photo, ids)).squeeze(1)
         return logit.sigmoid()

@@ -30,7 +30,7 @@ class Adapter(nn.Module):
         dim:int,               # features
         d:int=64,              # embedding size
         rate:float=1.,         # initial step size
-        rates:str='layer',     # 'fixed', 'scalar', 'layer' or 'row'
+        rates:str='layer',     # one of `RATES`
         margin:str='fixed',    # see `Margin`
         margin_start:float=.3,
         soft:float=0.,         # temperature of a soft margin in the inner loop, 0 for the hinge
@@ -52,8 +52,9 @@ class Adapter(nn.Module):
 
     def begin(self, features):
         "Put M at the principal directions of `features` (n, dim)"
-        p = self.params
-        for n, v in init_params(*reversed(p['weight'].shape), features, len(p['bias']) == 2).items(): p[n].data.copy_(v)
+        d, dim = self.params['weight'].shape
+        begun = init_params(dim, d, features, len(self.params['bias']) == 2)
+        for n, v in begun.items(): self.params[n].data.copy_(v)
 
     def forward(self, sketch:Tensor, photo:Tensor, ids:Tensor, projected:Tensor=None)->Fast:
         "Support features (t, k, dim) of aligned pairs, and M's projections (t, 2k, d) where known, to the adapted M"
@@ -61,8 +62,10 @@ class Adapter(nn.Module):
         mu = self.margin(*F.normalize(projected, dim=-1).chunk(2, 1), ids)
         slope = partial(support_slope, ids=ids, margin=mu, soft=self.soft)
         params = dict(weight=self.params['weight'], bias=self.params['bias'])
-        return adapt(params, sketch, photo, None, self.rate(), steps=self.steps, second_order=self.second_order, slope=slope, projected=projected)
+        how = dict(steps=self.steps, second_order=self.second_order, slope=slope, projected=projected)
+        return adapt(params, sketch, photo, None, self.rate(), **how)
 
+# %% ../nbs/22_meta.ipynb #6e52b96a
 def stepped(adapter):
     "The rule that adapts M to each draw"
     return each_view(lambda support: after(adapter(support.sketch, support.photo, support.ids)))
@@ -73,9 +76,14 @@ def pairs_of(xs, xp, e):
     ids = e.own[:, :e.k]
     return xs[:, :e.k], xp.gather(1, ids[..., None].expand(-1, -1, xp.shape[-1])), ids
 
+# %% ../nbs/22_meta.ipynb #db93da86
 def negatives(own, valid):
     "(t, n, m): every photo of the task but the own one and the padding"
     return valid[:, None] & (torch.arange(valid.shape[1], device=own.device) != own[..., None])
+
+def _swap(t, k):
+    "Support and the first k queries (t, k+q, ...) change places, (t, 2k, ...)"
+    return torch.cat([t[:, k:2*k], t[:, :k]], 1)
 
 # %% ../nbs/22_meta.ipynb #9d5942c5
 class Match(nn.Module):
@@ -91,9 +99,8 @@ class Match(nn.Module):
         if not self.adapts: return self.retrieve(F.normalize(zs, dim=-1), F.normalize(zp, dim=-1), e.own, e.valid)
         there = self.after_step(xs, xp, zs, zp, e)
         if not self.swap or e.own.shape[1] < 2*e.k: return there
-        swapped = lambda t: torch.cat([t[:, e.k:2*e.k], t[:, :e.k]], 1)
-        back = self.after_step(swapped(xs), xp, swapped(zs), zp, e._replace(own=swapped(e.own)))
-        return (there+back)/2
+        xs, zs, own = (_swap(t, e.k) for t in (xs, zs, e.own))
+        return (there + self.after_step(xs, xp, zs, zp, e._replace(own=own)))/2
 
     def after_step(self, xs, xp, zs, zp, e):
         "Adapt on the first k sketches, retrieve with the others; features, and M's projections of them"
@@ -111,7 +118,8 @@ class Learner(nn.Module):
     "F, M with its step, and the regularisers' heads"
     def __init__(self, encoder, match, regularisers, scale=10., instance=0.):
         super().__init__()
-        self.encoder, self.match, self.regularisers, self.scale, self.instance = encoder, match, regularisers, scale, instance
+        self.encoder, self.match, self.regularisers = encoder, match, regularisers
+        self.scale, self.instance = scale, instance
 
     @property
     def adapter(self): return self.match.adapter

@@ -10,6 +10,7 @@ __all__ = ['descend', 'Settings', 'settings', 'make_encoder', 'make_learner', 'm
 import json, math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np, torch
 from safetensors import safe_open
@@ -53,13 +54,18 @@ class Settings:
     # method
     adapts:bool=True; outer_loss:str='triplet'; outer_margin:float=.2; scale:float=10.; swap:bool=True
     margin:str='predicted'; margin_start:float=.3; soft:float=.1; rate:float=.5; rates:str='layer'; inner_steps:int=1
-    two_biases:bool=False; second_order:bool=True; domain:float=.1; discriminative:float=.5; semantic:float=.5; instance:float=0.
+    two_biases:bool=False; second_order:bool=True
+    domain:float=.1; discriminative:float=.5; semantic:float=.5; instance:float=0.
     # training
-    by:str='category'; k:int=5; n_query:int=6; n_photo:int=12; n_tasks:int=4; steps:int=150; lr:float=1.5e-4; lr_m:float=5e-4
-    lr_rate:float=.1; weight_decay:float=.05; clip:float=10.; val_every:int=30; val_draws:int=4; seed:int=0
+    by:str='category'; k:int=5; n_query:int=6; n_photo:int=12; n_tasks:int=4; steps:int=150
+    lr:float=1.5e-4; lr_m:float=5e-4; lr_rate:float=.1; weight_decay:float=.05; clip:float=10.
+    val_every:int=30; val_draws:int=4; seed:int=0
 
-    def pick(self, *names, **renamed): return {n: getattr(self, n) for n in names} | {n: getattr(self, m) for n, m in renamed.items()}
+    def pick(self, names, **renamed):
+        "Some of them as keyword arguments, perhaps under other names"
+        return {n: getattr(self, n) for n in names.split()} | {n: getattr(self, m) for n, m in renamed.items()}
 
+# %% ../nbs/30_train.ipynb #88e5d30a
 def settings(**options)->Settings:
     "`Settings` with some changed; an unknown name or a wrong type is refused"
     known = {f.name: f.type for f in fields(Settings)}
@@ -72,8 +78,10 @@ def settings(**options)->Settings:
 # %% ../nbs/30_train.ipynb #1eecabb4
 def make_encoder(s:Settings)->Encoder:
     "F as the settings say"
-    return Encoder(load_backbone(s.backbone, s.pretrained), **s.pick('cut', 'depth', 'pool', 'attention', 'train_bn', 'train_depthwise'))
+    options = s.pick('cut depth pool attention train_bn train_depthwise')
+    return Encoder(load_backbone(s.backbone, s.pretrained), **options)
 
+# %% ../nbs/30_train.ipynb #4bf983ed
 def make_learner(
     s:Settings,
     classes:int,  # training tasks, for the discriminative term
@@ -83,21 +91,22 @@ def make_learner(
     if s.semantic and words is None: raise InputError('semantic: the collection has no word vectors; set semantic=0')
     seed_torch(s.seed)
     encoder = make_encoder(s)
-    adapter = Adapter(encoder.dim, **s.pick('d', 'rate', 'rates', 'margin', 'margin_start', 'soft', 'two_biases', 'second_order', steps='inner_steps'))
-    match = Match(adapter, **s.pick('adapts', 'swap', loss='outer_loss', margin='outer_margin'))
-    heads = Regularisers(encoder.dim, classes, words, **s.pick('domain', 'discriminative', 'semantic'))
-    return Learner(encoder, match, heads, **s.pick('scale', 'instance'))
+    step = s.pick('d rate rates margin margin_start soft two_biases second_order', steps='inner_steps')
+    match = Match(Adapter(encoder.dim, **step), **s.pick('adapts swap', loss='outer_loss', margin='outer_margin'))
+    heads = Regularisers(encoder.dim, classes, words, **s.pick('domain discriminative semantic'))
+    return Learner(encoder, match, heads, **s.pick('scale instance'))
 
 # %% ../nbs/30_train.ipynb #cfe1a554
 def make_optimiser(learner, s):
     "AdamW in three groups, and a one-cycle schedule"
-    fast = [learner.adapter.log_rate, *learner.adapter.margin.parameters()]
+    crawl = learner.encoder.parameters()
     walk = [*learner.adapter.params.parameters(), *learner.regularisers.parameters()]
-    groups = [(learner.encoder.parameters(), s.lr, s.weight_decay), (walk, s.lr_m, s.weight_decay), (fast, s.lr_rate, 0.)]
+    fast = [learner.adapter.log_rate, *learner.adapter.margin.parameters()]
+    groups = [(crawl, s.lr, s.weight_decay), (walk, s.lr_m, s.weight_decay), (fast, s.lr_rate, 0.)]
     groups = [dict(params=[p for p in ps if p.requires_grad], lr=lr, weight_decay=decay) for ps, lr, decay in groups]
-    groups = [g for g in groups if g['params']]
-    opt = torch.optim.AdamW(groups)
-    return opt, torch.optim.lr_scheduler.OneCycleLR(opt, [g['lr'] for g in groups], total_steps=max(s.steps, 2), pct_start=.1)
+    opt = torch.optim.AdamW([g for g in groups if g['params']])
+    top = [g['lr'] for g in opt.param_groups]
+    return opt, torch.optim.lr_scheduler.OneCycleLR(opt, top, total_steps=max(s.steps, 2), pct_start=.1)
 
 # %% ../nbs/30_train.ipynb #d4fc575a
 def batch_at(
@@ -106,20 +115,25 @@ def batch_at(
     device='cpu',
 )->tuple:  # sketch maps, photo maps, episodes
     "The frozen maps and episodes of one step"
-    e = sample_episodes(tasks, **s.pick('n_tasks', 'k', 'n_query', 'n_photo'), chance=rng('episode', s.seed, step))
-    chance, pairs = rng('views', s.seed, step), maps.views//2
-    flip = chance.integers(0, 2, (s.n_tasks, 1)) if maps.views > 1 else 0        # a sketch and its photo share the flip
-    vs, vp = (2*chance.integers(0, max(pairs, 1), t.shape) + flip for t in (e.sketch, e.photo))
-    mine = slice(rank, None, world)
+    e = sample_episodes(tasks, **s.pick('n_tasks k n_query n_photo'), chance=rng('episode', s.seed, step))
+    (vs, vp), mine = _views_of(step, e, maps.views, s), slice(rank, None, world)
     e = e.map(lambda t: t[mine])
     read = lambda kind, rows, v: maps.read(kind, rows.flatten().numpy(), v[mine].flatten()).to(device)
     return read('sketches', e.sketch, vs), read('photos', e.photo, vp), e.map(lambda t: t.to(device))
+
+# %% ../nbs/30_train.ipynb #58733907
+def _views_of(step, e, n, s):
+    "Views of the episodes' sketches and photos, drawn from n; all pictures of a task share the mirror"
+    chance = rng('views', s.seed, step)
+    flip = chance.integers(0, 2, (s.n_tasks, 1)) if n > 1 else 0
+    return [2*chance.integers(0, max(n//2, 1), t.shape) + flip for t in (e.sketch, e.photo)]
 
 # %% ../nbs/30_train.ipynb #903904de
 def as_trained(learner):
     "The rule that belongs to a learner: adapt where it learned to, else embed"
     return stepped(learner.adapter) if learner.match.adapts else unmoved(dict(learner.adapter.params))
 
+# %% ../nbs/30_train.ipynb #ea430f2c
 def validate(learner, maps, tasks, s, device='cpu'):
     "Acc@1 and Acc@5 on validation tasks, new photos, k as in training"
     x = features_of(learner.encoder, maps, tasks, device=device)
@@ -131,16 +145,19 @@ def validate(learner, maps, tasks, s, device='cpu'):
 # %% ../nbs/30_train.ipynb #4ccfc280
 def trained_state(learner):
     "All tensors but those of the frozen stages"
-    return {n: t.detach().cpu().contiguous() for n, t in learner.state_dict().items() if not n.startswith('encoder.frozen')}
+    tensors = learner.state_dict().items()
+    return {n: t.detach().cpu().contiguous() for n, t in tensors if not n.startswith('encoder.frozen')}
 
 def save_tensors(tensors, file, **facts):
     "Tensors and what should be known of them as one safetensors file, written whole"
     with atomic(file) as tmp: save_file(tensors, str(tmp), dict(facts=json.dumps(facts)))
 
+# %% ../nbs/30_train.ipynb #27edc915
 def load_tensors(file):
     "What `save_tensors` wrote: tensors and facts"
     try:
-        with safe_open(str(file), 'pt') as f: return {n: f.get_tensor(n) for n in f.keys()}, json.loads((f.metadata() or {})['facts'])
+        with safe_open(str(file), 'pt') as f:
+            return {n: f.get_tensor(n) for n in f.keys()}, json.loads((f.metadata() or {})['facts'])
     except FileNotFoundError: raise InputError(f'{file}: no such system; fit it first (40_train or 42_fit)')
     except Exception as e: raise InputError(f'{file}: not a system of ours; fit it again') from e
 
@@ -155,10 +172,101 @@ def rebuild(
     words = torch.zeros(1, len(tensors['regularisers.semantic.decode.weight'])) if s.semantic else None
     learner = make_learner(s, 1 if head is None else len(head), words)
     missing, unexpected = learner.load_state_dict(tensors, strict=False)
-    if unexpected or any(not n.startswith('encoder.frozen') for n in missing): raise InputError(f'{file}: does not fit its own settings; train it again')
+    if unexpected or any(not n.startswith('encoder.frozen') for n in missing):
+        raise InputError(f'{file}: does not fit its own settings; train it again')
     return learner.eval()
 
 # %% ../nbs/30_train.ipynb #8d0d4e47
+class _Run(NamedTuple):
+    "A training run on its way"
+    out: Path        # its folder
+    s: Settings
+    learner: Learner
+    opt: object      # torch optimiser
+    schedule: object # of its learning rates
+    state: dict      # step, score, best tensors, history
+
+def _state_file(run): return run.out/'state'/'state.pt'
+
+# %% ../nbs/30_train.ipynb #b54b317a
+def _save_state(run):
+    "All that the next step depends on, written whole"
+    kept = {n: getattr(run, n).state_dict() for n in ('opt', 'schedule')}
+    everything = dict(settings=asdict(run.s), run=run.state, learner=trained_state(run.learner), **kept)
+    with atomic(_state_file(run)) as tmp: torch.save(everything, tmp)
+
+# %% ../nbs/30_train.ipynb #24439572
+def _resume(out, s, learner, opt, schedule):
+    "The run of these settings, from its saved state if there is one"
+    run = _Run(Path(out), s, learner, opt, schedule, dict(step=0, score=-1., best=trained_state(learner), history=[]))
+    file = _state_file(run)
+    if not file.is_file(): return run
+    saved = torch.load(file, map_location='cpu', weights_only=True)
+    if saved['settings'] != asdict(s):
+        raise InputError(f'{file}: belongs to a run with other settings; remove its folder or choose another run name')
+    learner.load_state_dict(saved['learner'], strict=False)
+    for part, name in ((opt, 'opt'), (schedule, 'schedule')): part.load_state_dict(saved[name])
+    return run._replace(state=saved['run'])
+
+# %% ../nbs/30_train.ipynb #afa0397d
+def _now(adapter):
+    "Its step size and margin, as numbers"
+    return dict(rate=adapter.log_rate.exp().mean().item(), margin=adapter.margin.logit.sigmoid().item())
+
+def _log(run, step, validated):
+    "Count the step; every `val_every` steps and at the end validate and remember the best"
+    run.state['step'], terms = step+1, run.state.pop('terms')
+    if (step+1) % run.s.val_every and step+1 != run.s.steps: return
+    acc1, acc5 = validated()
+    line = dict(step=step+1, acc1=acc1, acc5=acc5) | _now(run.learner.adapter)
+    run.state['history'].append(line | {n: t.item() for n, t in terms.items()})
+    if acc1+acc5 > run.state['score']: run.state.update(score=acc1+acc5, best=trained_state(run.learner))
+
+# %% ../nbs/30_train.ipynb #6c437d9d
+def _postfix(run, loss):
+    "What the bar shows"
+    last, now = run.state['history'][-1] if run.state['history'] else {}, _now(run.learner.adapter)
+    return dict(loss=f'{loss.item():.2f}', margin=f'{now["margin"]:.2f}', alpha=f'{now["rate"]:.2f}',
+                val=f"{last.get('acc1', math.nan):.3f}")
+
+# %% ../nbs/30_train.ipynb #a9ef6af7
+def _accelerator(device, mixed_precision, s):
+    "Accelerate's view of the machine; the tasks of a step must be shared evenly"
+    from accelerate import Accelerator, DistributedDataParallelKwargs
+    find = DistributedDataParallelKwargs(find_unused_parameters=True)
+    acc = Accelerator(cpu=pick_device(device).type == 'cpu', mixed_precision=mixed_precision, kwargs_handlers=[find])
+    n = acc.num_processes
+    if s.n_tasks % n:
+        raise InputError(f'n_tasks={s.n_tasks}: cannot be shared evenly by {n} processes; choose a multiple')
+    return acc
+
+# %% ../nbs/30_train.ipynb #9ba87fb1
+def _tasks(collection, split, s):
+    "The tasks of a split that can give k pairs"
+    found = with_pairs(tasks_of(collection, split, s.by), s.k)
+    if not found: raise InputError(f'{collection.name}: no {split} task can give k={s.k} pairs and a query')
+    return found
+
+# %% ../nbs/30_train.ipynb #b9be85d5
+def _begin(collection, tasks, s, device):
+    "A fresh learner with M at the principal directions of the training features, and the maps it reads"
+    known = s.semantic and collection.words
+    words = torch.as_tensor(np.stack([collection.words[t.name] for t in tasks])).float() if known else None
+    learner = make_learner(s, len(tasks), words)
+    learner.encoder.to(memory_format=torch.channels_last)
+    maps = open_maps(collection, learner.encoder, s.size, s.views, device)
+    learner.to(device)
+    x = torch.cat([t[t.abs().sum((1, 2)) > 0, 0] for t in features_of(learner.encoder, maps, tasks, device=device)])
+    learner.adapter.begin(x[rng('start', s.seed).permutation(len(x))[:2000]].to(device))
+    return learner, maps
+
+# %% ../nbs/30_train.ipynb #b99dd82d
+def _finish(run, **facts):
+    "Write the best tensors with all that a test must know"
+    file = run.out/f'system-{run.s.seed}.safetensors'
+    save_tensors(run.state['best'], file, settings=asdict(run.s), seed=run.s.seed, **facts)
+
+# %% ../nbs/30_train.ipynb #516f9af4
 def train(
     collection:Collection,
     out,                # folder of the run
@@ -177,83 +285,21 @@ def train(
     if compile: compiled(learner)
     opt, schedule = make_optimiser(learner, s)
     model, opt = acc.prepare(learner, opt)
-    state = _resume(Path(out)/'state'/'state.pt', s, learner, opt, schedule)
-    steps = tqdm(range(state['step'], s.steps), initial=state['step'], total=s.steps, disable=not (bar and acc.is_main_process), mininterval=2)
+    run = _resume(out, s, learner, opt, schedule)
     def loss_at(step):
-        with acc.autocast(): state['terms'] = model(*batch_at(step, tasks, maps, s, acc.process_index, acc.num_processes, acc.device))
-        return sum(state['terms'].values())
-    def backward(loss):
-        acc.backward(loss); acc.clip_grad_norm_(learner.parameters(), s.clip)
+        share = dict(rank=acc.process_index, world=acc.num_processes, device=acc.device)
+        with acc.autocast(): terms = run.state['terms'] = model(*batch_at(step, tasks, maps, s, **share))
+        return sum(terms.values())
+    def backward(loss): acc.backward(loss); acc.clip_grad_norm_(learner.parameters(), s.clip)
+    at, quiet = run.state['step'], not (bar and acc.is_main_process)
+    steps = tqdm(range(at, s.steps), initial=at, total=s.steps, disable=quiet, mininterval=2)
     def each(step, loss):
-        _log(state, step, learner, lambda: validate(learner, maps, val, s, acc.device), s)
-        steps.set_postfix(_postfix(state, loss, learner))
-        if acc.is_main_process and ((step+1) % save_every == 0 or step+1 == s.steps): _save_state(Path(out), s, state, learner, opt, schedule)
+        _log(run, step, lambda: validate(learner, maps, val, s, acc.device))
+        steps.set_postfix(_postfix(run, loss))
+        if acc.is_main_process and ((step+1) % save_every == 0 or step+1 == s.steps): _save_state(run)
     descend(loss_at, opt, steps, schedule, backward, each)
-    if acc.is_main_process: _finish(Path(out), s, state, facts | dict(collection=collection.name, hash=collection.card['hash'], classes=len(tasks)))
-    learner.load_state_dict(state['best'], strict=False)
+    seen = dict(collection=collection.name, hash=collection.card['hash'], classes=len(tasks))
+    if acc.is_main_process: _finish(run, **facts | seen)
+    learner.load_state_dict(run.state['best'], strict=False)
     acc.wait_for_everyone()
-    return learner.to('cpu').eval(), state['history']
-
-# %% ../nbs/30_train.ipynb #afa0397d
-def _accelerator(device, mixed_precision, s):
-    "Accelerate's view of the machine; the tasks of a step must be shared evenly"
-    from accelerate import Accelerator, DistributedDataParallelKwargs
-    find = DistributedDataParallelKwargs(find_unused_parameters=True)
-    acc = Accelerator(cpu=pick_device(device).type == 'cpu', mixed_precision=mixed_precision, kwargs_handlers=[find])
-    if s.n_tasks % acc.num_processes:
-        raise InputError(f'n_tasks={s.n_tasks}: cannot be shared evenly by {acc.num_processes} processes; choose a multiple')
-    return acc
-
-def _tasks(collection, split, s):
-    "The tasks of a split that can give k pairs"
-    found = with_pairs(tasks_of(collection, split, s.by), s.k)
-    if not found: raise InputError(f'{collection.name}: no {split} task can give k={s.k} pairs and a query')
-    return found
-
-# %% ../nbs/30_train.ipynb #a9ef6af7
-def _begin(collection, tasks, s, device):
-    "A fresh learner with M at the principal directions of the training features, and the maps it reads"
-    words = torch.as_tensor(np.stack([collection.words[t.name] for t in tasks])).float() if s.semantic and collection.words else None
-    learner = make_learner(s, len(tasks), words)
-    learner.encoder.to(memory_format=torch.channels_last)
-    maps = open_maps(collection, learner.encoder, s.size, s.views, device)
-    learner.to(device)
-    x = torch.cat([t[t.abs().sum((1, 2)) > 0, 0] for t in features_of(learner.encoder, maps, tasks, device=device)])
-    learner.adapter.begin(x[rng('start', s.seed).permutation(len(x))[:2000]].to(device))
-    return learner, maps
-
-def _finish(out, s, state, facts):
-    "Write the best tensors with all that a test must know"
-    save_tensors(state['best'], out/f'system-{s.seed}.safetensors', settings=asdict(s), seed=s.seed, **facts)
-
-# %% ../nbs/30_train.ipynb #1cf9f060
-def _log(state, step, learner, validated, s):
-    "Count the step; every `val_every` steps and at the end validate and remember the best"
-    state['step'], terms = step+1, state.pop('terms')
-    if (step+1) % s.val_every and step+1 != s.steps: return
-    acc1, acc5 = validated()
-    line = dict(step=step+1, acc1=acc1, acc5=acc5, rate=learner.adapter.log_rate.exp().mean().item(), margin=learner.adapter.margin.logit.sigmoid().item())
-    state['history'].append(line | {n: t.item() for n, t in terms.items()})
-    if acc1+acc5 > state['score']: state |= dict(score=acc1+acc5, best=trained_state(learner))
-
-def _postfix(state, loss, learner):
-    "What the bar shows"
-    last = state['history'][-1] if state['history'] else {}
-    mu, alpha = learner.adapter.margin.logit.sigmoid().item(), learner.adapter.log_rate.exp().mean().item()
-    return dict(loss=f'{loss.item():.2f}', margin=f'{mu:.2f}', alpha=f'{alpha:.2f}', val=f"{last.get('acc1', math.nan):.3f}")
-
-# %% ../nbs/30_train.ipynb #7296e531
-def _save_state(out, s, state, learner, opt, schedule):
-    "All that the next step depends on, written whole"
-    with atomic(out/'state'/'state.pt') as tmp:
-        torch.save(dict(settings=asdict(s), run=state, learner=trained_state(learner), opt=opt.state_dict(), schedule=schedule.state_dict()), tmp)
-
-def _resume(file, s, learner, opt, schedule):
-    "Pick up a saved state of the same settings, else begin"
-    fresh = dict(step=0, score=-1., best=trained_state(learner), history=[])
-    if not file.is_file(): return fresh
-    saved = torch.load(file, map_location='cpu', weights_only=True)
-    if saved['settings'] != asdict(s): raise InputError(f'{file}: belongs to a run with other settings; remove its folder or choose another run name')
-    learner.load_state_dict(saved['learner'], strict=False)
-    opt.load_state_dict(saved['opt']); schedule.load_state_dict(saved['schedule'])
-    return saved['run']
+    return learner.to('cpu').eval(), run.state['history']

@@ -9,7 +9,7 @@ import nbformat
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
-SHOW = [f.stem for f in sorted((ROOT/'nbs').glob('*.ipynb')) if not f.stem.startswith('4')]      # runs have pages of their own
+SHOW = [f.stem for f in sorted((ROOT/'nbs').glob('*.ipynb')) if f.stem[0] != '4']      # runs have pages of their own
 
 for name in sys.argv[1:] or SHOW:
     file = ROOT/'nbs'/f'{name}.ipynb'

@@ -150,7 +150,8 @@ def _base(tensors, facts, file):
     s = settings(**facts['settings'])
     own = {n: t for n, t in tensors.items() if not n.startswith(('bank.', 'rules.'))}
     learner = rebuild(own, facts['settings'], file)
-    return System(facts['base'], learner.encoder, s.size, s.views, dict(learner.adapter.params), learner.adapter)
+    params = {n: p.detach() for n, p in learner.adapter.params.items()}      # what is learned later leaves M as it is
+    return System(facts['base'], learner.encoder, s.size, s.views, params, learner.adapter)
 
 # %% ../nbs/32_baselines.ipynb #6122a07e
 def load_system(

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from .asking import Adapted
 from .base import PHOTO, SKETCH, project
-from .losses import support_loss, support_slope
 
 # %% ../nbs/20_adapt.ipynb #521f5cfd
 def adapt_naive(

@@ -8,7 +8,6 @@ __all__ = ['CANDIDATES', 'WITHOUT_PAIRS', 'HUBS', 'CONTROLS', 'Part', 'project_p
            'shuffled']
 
 # %% ../nbs/35_crossfit.ipynb #8ef40b9e
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np, torch, torch.nn.functional as F

@@ -6,7 +6,7 @@
 __all__ = ['hubness', 'corrected_query', 'corrected_photo', 'first_answers', 'hub_share']
 
 # %% ../nbs/15_hubs.ipynb #4f068ffa
-import torch, torch.nn.functional as F
+import torch
 from torch import Tensor
 
 # %% ../nbs/15_hubs.ipynb #96582b81

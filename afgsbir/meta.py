@@ -18,7 +18,7 @@ from .base import PHOTO, SKETCH, init_params, project
 from .core import InputError
 from .losses import distances, softmax_loss, support_slope, triplets
 from .margin import Margin
-from .regularisers import Regularisers, instance_loss
+from .regularisers import instance_loss
 from .tasks import Episodes
 
 # %% ../nbs/22_meta.ipynb #6f89be65

@@ -25,7 +25,7 @@ from .core import InputError, atomic, pick_device, rng, seed_torch
 from .meta import Adapter, Learner, Match, compiled, stepped
 from .pairs import Collection
 from .regularisers import Regularisers
-from .tasks import Episodes, sample_episodes, tasks_of, with_pairs
+from .tasks import sample_episodes, tasks_of, with_pairs
 from .views import features_of, open_maps
 
 # %% ../nbs/30_train.ipynb #92359e10

@@ -99,10 +99,11 @@ def parse_sketch(
 )->tuple:        # (photo stem, sketcher or '')
     "Split `x-<n>[-<sketcher>]` into its photo and sketcher"
     m = re.fullmatch(r'(.+)-([^-]+)', stem)
-    if m and m[1] in known: return m[1], m[2] if sketcher_last else ''
-    m = re.fullmatch(r'(.+)-(\d+)-([^-]+)', stem)
-    if m and m[1] in known: return m[1], m[3]
-    return re.sub(r'-\d+$', '', stem), ''
+    named = m and m[1] in known
+    if named and (sketcher_last or m[2].isdigit()): return m[1], m[2] if sketcher_last else ''
+    by = re.fullmatch(r'(.+)-(\d+)-([^-]+)', stem)
+    if by and by[1] in known: return by[1], by[3]
+    return (m[1], '') if named else (re.sub(r'-\d+$', '', stem), '')
 
 # %% ../nbs/01_pairs.ipynb #c4929d33
 _NOISE = {'__macosx', 'thumbs.db', 'desktop.ini', '@eadir'}
@@ -249,6 +250,12 @@ def check_size(
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or not 1 <= size <= MAX_SIZE:
         raise InputError(f'size {size}: not a side in pixels; take --size 1 to {MAX_SIZE}')
 
+# %% ../nbs/01_pairs.ipynb #86f17adb
+def _padded(im, size):
+    "A square around the whole picture, white beside it"
+    if round(min(im.size)/max(im.size)*size) < 1: raise ValueError(f'{im.width} x {im.height} pixels, too thin to pad')
+    return ImageOps.pad(im, (size, size), Image.LANCZOS, color='white')
+
 # %% ../nbs/01_pairs.ipynb #cfeadb09
 def read_picture(
     path,            # image file: JPEG, PNG, WEBP or BMP by content
@@ -262,7 +269,7 @@ def read_picture(
         raise InputError(f"{mode!r}, {fit!r}: no way to read a picture; take 'RGB' or 'L', 'stretch' or 'pad'")
     try:
         im = _decoded(path).convert(mode)
-        if fit == 'pad': im = ImageOps.pad(im, (size, size), Image.LANCZOS, color='white')
+        if fit == 'pad': im = _padded(im, size)
     except Exception as e:
         named = path if str(path).isprintable() else repr(str(path))
         raise InputError(f'{named}: not a readable image ({_why(e)}); replace it or pass --skip-unreadable') from e
@@ -271,7 +278,7 @@ def read_picture(
 # %% ../nbs/01_pairs.ipynb #aabe26be
 def _readable(table, kind, read, skip):
     "Number and pixels of every picture of a table that can be read"
-    for i, item in enumerate(tqdm(table.path, desc=kind, leave=False)):
+    for i, item in enumerate(tqdm(table.path, desc=kind, leave=False, disable=None)):
         try: yield i, read(item)
         except InputError as e:
             if not skip: raise
@@ -307,7 +314,7 @@ def _function(f):
 
 def _code(code): return code.co_code.hex(), code.co_names, _told(code.co_consts)
 
-# %% ../nbs/01_pairs.ipynb #0acafbd5
+# %% ../nbs/01_pairs.ipynb #53708ae8
 def _told(value):
     "A value as something whose `repr` is the same whenever the value is"
     if isinstance(value, partial): return _told(value.func), _told(value.args), _told(value.keywords)
@@ -414,7 +421,7 @@ def _writing(folder):
         raise InputError(f'{folder}: cannot be written ({_why(e)}); make room or rights there, or choose another --root'
                          ) from e
 
-# %% ../nbs/01_pairs.ipynb #82e62856
+# %% ../nbs/01_pairs.ipynb #b9c425d8
 def target_folder(
     root,         # folder of prepared collections
     name:str,     # of the collection: letters, digits, '.', '_', '-', no dot in front
@@ -448,7 +455,7 @@ class Collection(NamedTuple):
     card: dict
     words: dict              # category -> word vector, may be empty
 
-# %% ../nbs/01_pairs.ipynb #cc756450
+# %% ../nbs/01_pairs.ipynb #4e907642
 _AGAIN = 'prepare the collection again (see README)'
 
 @contextmanager
@@ -464,7 +471,7 @@ def _expect(true, file, what, cure=_AGAIN):
     "Refuse a file that is not as it should be"
     if not true: raise InputError(f'{file}: {what}; {cure}')
 
-# %% ../nbs/01_pairs.ipynb #893669ca
+# %% ../nbs/01_pairs.ipynb #8edfee80
 _FACTS = dict(hash=str, size=int, split_by=str, photos=int, sketches=int, splits=dict)
 
 def _read_card(folder):
@@ -479,7 +486,7 @@ def _read_card(folder):
         _expect(isinstance(known, dict) and set(known) <= _FILES, file, f'has an odd {fact!r}', cure)
     return card
 
-# %% ../nbs/01_pairs.ipynb #6d1ef032
+# %% ../nbs/01_pairs.ipynb #b87c7845
 def _read_tables(folder, card):
     "Photos and sketches, as many and of such splits as the card says"
     tables = {}
@@ -498,7 +505,7 @@ def _check_row(table, file):
     fine = row is not None and row.dtype.kind in 'iu' and not row.duplicated().any() and (row >= 0).all()
     _expect(fine, file, 'its column `row` does not number the pictures')
 
-# %% ../nbs/01_pairs.ipynb #af5e6220
+# %% ../nbs/01_pairs.ipynb #0297eda5
 def _read_pixels(file, table, shape):
     "The pictures of a table, mapped: bytes of this shape, a row for every line, and a file of just that length"
     with _sound(file):
@@ -518,7 +525,7 @@ def _read_words(file, card):
         _expect(all(np.isfinite(v).all() for v in words.values()), file, 'holds a number that is none')
     return words
 
-# %% ../nbs/01_pairs.ipynb #f300de6e
+# %% ../nbs/01_pairs.ipynb #c4d8374c
 def load_collection(
     name:str,  # folder under `root`
     root=None, # default: `data_root()`
@@ -537,7 +544,7 @@ def load_collection(
         with _sound(folder/f): _expect(_sample(folder/f) == mark, folder/f, 'its content is not what was written')
     return Collection(name, photos, sketches, *pixels, card, words)
 
-# %% ../nbs/01_pairs.ipynb #bb9d9f25
+# %% ../nbs/01_pairs.ipynb #2b5920d0
 def verify_collection(
     name:str,  # folder under `root`
     root=None, # default: `data_root()`
@@ -555,7 +562,7 @@ def _whole(folder):
     try: return bool(verify_collection(folder.name, folder.parent))
     except InputError as e: print(f'made anew: {e}')
 
-# %% ../nbs/01_pairs.ipynb #61df27bc
+# %% ../nbs/01_pairs.ipynb #c1f8dc49
 def _say(folder, card):
     "What was brought in, and which split holds nothing"
     print(f'{folder}: {card["photos"]} photos, {card["sketches"]} sketches, {card["categories"]} categories')
@@ -630,7 +637,7 @@ def open_collection(name, fold=-1, folds=5, exclude=(), root=None)->Collection:
     if fold >= 0: collection = with_fold(collection, fold, folds)
     return without(collection, exclude) if exclude else collection
 
-# %% ../nbs/01_pairs.ipynb #5443392e
+# %% ../nbs/01_pairs.ipynb #03c27447
 def main(argv=None):
     p = argparse.ArgumentParser(prog='python -m afgsbir.pairs', description='Look at a prepared collection')
     p.add_argument('name', help='of the collection')
@@ -641,6 +648,6 @@ def main(argv=None):
     _say(a.name, card)
     print(f'hash {card["hash"]}{": every byte is as it was written" if a.verify else ""}')
 
-# %% ../nbs/01_pairs.ipynb #151e196d
+# %% ../nbs/01_pairs.ipynb #c0e35edc
 #| eval: false
 if __name__ == '__main__': command(main)

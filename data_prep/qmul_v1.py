@@ -57,7 +57,7 @@ def tables(source, kind):
         edge, sketch = (source/f'{kind}_{what}_db_{part}.mat' for what in ('edge', 'sketch'))
         n, m = len(read_mat(edge)), len(read_mat(sketch))
         if n != m:
-            raise InputError(f'{sketch}: has {m} rows, {edge.name} has {n}; they must pair, row by row: fetch both again')
+            raise InputError(f'{sketch}: has {m} rows, {edge.name} has {n}; they must pair: fetch both again')
         for i in range(n):
             name = f'{part}-{i:03d}'
             photos.append(dict(photo=name, category=kind, part=part, path=(edge, i)))

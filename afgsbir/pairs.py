@@ -342,7 +342,7 @@ def finished(
 )->bool:
     "Whether `folder` was already made from exactly this"
     try: return json.loads((Path(folder)/'card.json').read_text())['made_from'] == made_from
-    except (OSError, ValueError, KeyError): return False
+    except (OSError, ValueError, KeyError, TypeError, RecursionError): return False
 
 # %% ../nbs/01_pairs.ipynb #4146f3b0
 _FILES = {'card.json', 'photos.npy', 'sketches.npy', 'photos.parquet', 'sketches.parquet', 'words.npz'}
@@ -388,7 +388,7 @@ def _card(folder, name, p, s, **facts):
 def _is_ours(folder):
     "Whether a folder holds a collection of ours and nothing else; a stranger's file beside it is named"
     try: card = json.loads((folder/'card.json').read_text())
-    except (OSError, ValueError): return False
+    except (OSError, ValueError, RecursionError): return False
     strange = sorted({f.name for f in folder.iterdir()}-_FILES)
     if strange: raise InputError(f'{folder/strange[0]}: not a file of a collection; move it, then prepare again')
     return isinstance(card, dict) and (card.get('kind') == KIND or {'made_from', 'hash'} <= set(card))
@@ -471,14 +471,17 @@ def _expect(true, file, what, cure=_AGAIN):
     "Refuse a file that is not as it should be"
     if not true: raise InputError(f'{file}: {what}; {cure}')
 
-# %% ../nbs/01_pairs.ipynb #8edfee80
+# %% ../nbs/01_pairs.ipynb #052a5904
 _FACTS = dict(hash=str, size=int, split_by=str, photos=int, sketches=int, splits=dict)
 
 def _read_card(folder):
     "The card of a collection, with all that is needed to open it"
     file = folder/'card.json'
     cure = f'remove {folder} and prepare the collection again'
-    with _sound(file, cure): card = json.loads(file.read_text())
+    with _sound(file, cure):
+        try: card = json.loads(file.read_text())
+        except (FileNotFoundError, NotADirectoryError):
+            raise InputError(f'{folder}: no prepared collection; run data_prep/ for it (see README)') from None
     for fact, kind in _FACTS.items():
         _expect(isinstance(card, dict) and isinstance(card.get(fact), kind), file, f'does not say {fact!r}', cure)
     for fact in ('sample', 'files'):
@@ -525,15 +528,13 @@ def _read_words(file, card):
         _expect(all(np.isfinite(v).all() for v in words.values()), file, 'holds a number that is none')
     return words
 
-# %% ../nbs/01_pairs.ipynb #c4d8374c
+# %% ../nbs/01_pairs.ipynb #d8227b46
 def load_collection(
     name:str,  # folder under `root`
     root=None, # default: `data_root()`
 )->Collection:
     "Open a prepared collection and compare it with its card; pixels stay on disk until they are read"
     folder = Path(root or data_root())/_named(name)
-    if not (folder/'card.json').is_file():
-        raise InputError(f'{folder}: no prepared collection; run data_prep/ for it (see README)')
     card = _read_card(folder)
     photos, sketches = _read_tables(folder, card)
     sketches['photo_row'] = sketches.photo.map(photos.set_index('photo').row).to_numpy()

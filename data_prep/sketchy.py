@@ -49,6 +49,10 @@ def find_folders(source, photo_tx='tx_000100000000', sketch_tx='tx_000100000000'
         return photo/photo_tx, sketch/sketch_tx
     raise InputError(f'{source}: holds no photo/ and sketch/; name the folder that does with --source')
 
+def licence(names):
+    "Sketchy's for its own categories; of other pictures only their owner knows"
+    return LICENCE if set(UNSEEN) <= names or names == set(PLUS) else 'not told'
+
 def read_words(source, names, kind):
     "Category -> word vector, where the source brings them"
     file = source/'word_vectors.npz'
@@ -93,7 +97,8 @@ def main(argv=None):
     photos['split'], split_by = choose_split(photos, a)
     sketches['split'] = inherit_split(sketches, photos)
     words = read_words(source, set(photos.category), a.words) if a.words else {}
-    card = dict(source=f'{a.name}: {source.name}', licence=LICENCE, words=a.words if words else '')
+    card = dict(source=f'{a.name}: {source.name}', licence=licence(set(photos.category)),
+                words=a.words if words else '')
     write_collection(a.root, a.name, photos, sketches, card, a.size, source=source, split_by=split_by,
                      skip_unreadable=a.skip_unreadable, words=words)
 

@@ -37,7 +37,7 @@ def script(name):
     return module
 
 
-SKETCHY, SHOE, QMUL = script('sketchy'), script('shoe304'), script('qmul_v1')
+SKETCHY, SHOE, QMUL, EMOJI = map(script, ('sketchy', 'shoe304', 'qmul_v1', 'emoji'))
 
 
 def one_line(error, *words):
@@ -442,6 +442,26 @@ def test_name_decides_nothing_asked(tmp_path):
     assert splits(prepare(tmp_path, tmp_path/'src', '--test', 'b', name='sketchy_plus')) == dict(train=3, val=0, test=3)
 
 
+def test_licence(tmp_path):
+    "Only Sketchy's pictures are under its licence"
+    assert prepare(tmp_path, good(tmp_path/'src')).card['licence'] == 'not told'
+    assert SKETCHY.licence({*SKETCHY.UNSEEN, 'ape'}) == SKETCHY.licence({*SKETCHY.PLUS}) == SKETCHY.LICENCE
+
+
+@pytest.mark.parametrize('main', [p.main for p in (SKETCHY, SHOE, QMUL, EMOJI)], ids=('sketchy', 'shoe', 'qmul', 'emoji'))
+@pytest.mark.parametrize('size', [0, -3, 4097])
+def test_sizes(tmp_path, capsys, main, size):
+    "Before a source is looked for"
+    told(capsys, main, ['--root', tmp_path/'out', '--size', size], f'size {size}', 'take --size 1 to 4096')
+    assert not (tmp_path/'out').exists()
+
+
+def test_emoji_not_installed(tmp_path, capsys, monkeypatch):
+    def no(name): raise ModuleNotFoundError(name)
+    monkeypatch.setattr('importlib.resources.files', no)
+    told(capsys, EMOJI.main, ['--root', tmp_path/'out'], 'not installed; pip install')
+
+
 def test_folder_that_may_not_be_listed(tmp_path, capsys, monkeypatch):
     src, listed = good(tmp_path/'src'), Path.iterdir
     def iterdir(self):
@@ -673,6 +693,7 @@ DAMAGED = {   # what is done to it; also seen where the card is an older one; wh
     'words too few': (lambda f: np.savez(f/'words.npz', names=TWO, vectors=EYE[:1]), True, 'words.npz: cannot be read'),
     'card cut': (resized('card.json', -9), False, 'card.json: cannot be read', 'remove'),
     'card not text': (lambda f: (f/'card.json').write_bytes(b'\xff\xfe'), False, 'card.json: cannot be read'),
+    'card far too deep': (text('card.json', '['*100_000), False, 'card.json: cannot be read'),
     'card a list': (text('card.json', '[]'), False, 'card.json: does not say', 'remove'),
     'card without hash': (fact(hash=None), True, "card.json: does not say 'hash'"),
     'card without size': (fact(size=None), True, "card.json: does not say 'size'"),
@@ -715,6 +736,15 @@ def test_whole_is_read(tmp_path):
     refused(verify, 'photos.npy: its content', 'prepare the collection again')
     fact(files=None)(tmp_path/'out/mine')
     refused(verify, 'mine: the content is not what the hash')
+
+
+def test_may_not_be_opened(prepared, monkeypatch):
+    def no(*a, **k): raise PermissionError(errno.EACCES, 'Permission denied')
+    for where, file in (('pathlib.Path.read_text', 'card.json'), ('pandas.read_parquet', 'photos.parquet'),
+                        ('numpy.load', 'photos.npy')):
+        with monkeypatch.context() as m:
+            m.setattr(where, no)
+            refused(lambda: load_collection('mine', prepared/'out'), f'{file}: may not be read; change its permissions')
 
 
 def test_from_a_shell(prepared):

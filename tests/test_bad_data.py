@@ -448,11 +448,11 @@ def test_licence(tmp_path):
     assert SKETCHY.licence({*SKETCHY.UNSEEN, 'ape'}) == SKETCHY.licence({*SKETCHY.PLUS}) == SKETCHY.LICENCE
 
 
-@pytest.mark.parametrize('main', [p.main for p in (SKETCHY, SHOE, QMUL, EMOJI)], ids=('sketchy', 'shoe', 'qmul', 'emoji'))
+@pytest.mark.parametrize('name', ['sketchy', 'shoe304', 'qmul_v1', 'emoji'])
 @pytest.mark.parametrize('size', [0, -3, 4097])
-def test_sizes(tmp_path, capsys, main, size):
+def test_sizes(tmp_path, capsys, name, size):
     "Before a source is looked for"
-    told(capsys, main, ['--root', tmp_path/'out', '--size', size], f'size {size}', 'take --size 1 to 4096')
+    told(capsys, script(name).main, ['--root', tmp_path/'out', '--size', size], f'size {size}', 'take --size 1 to 4096')
     assert not (tmp_path/'out').exists()
 
 

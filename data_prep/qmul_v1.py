@@ -11,7 +11,7 @@
 # their training rows validates.
 
 # %%
-import argparse, functools
+import argparse, functools, os
 from functools import partial
 from pathlib import Path
 
@@ -19,19 +19,30 @@ import numpy as np, pandas as pd
 from PIL import Image
 
 from afgsbir.core import InputError, command, data_root, source_root
-from afgsbir.pairs import split_by_photo, write_collection
+from afgsbir.pairs import check_size, split_by_photo, write_collection
 
 # %%
 @functools.cache
 def read_mat(file):
     "The array under `data`, (n, h, w) uint8"
     from scipy.io import loadmat
-    if not file.is_file(): raise InputError(f'{file}: no such file; name the folder of the .mat files with --source')
+    if not os.path.isfile(file):
+        raise InputError(f'{file}: no such file; name the folder of the .mat files with --source')
     try: data = loadmat(file).get('data')
     except Exception as e: raise InputError(f'{file}: not a readable .mat file; fetch it again') from e
     if data is None: raise InputError(f"{file}: has no array `data`; this is not one of the QMUL version 1 files")
-    if data.ndim != 3: raise InputError(f'{file}: `data` is {data.shape}, expected (n, height, width)')
-    return data
+    if data.ndim != 3 or not data.size:
+        raise InputError(f'{file}: `data` is {data.shape}, expected (n, height, width); fetch it again')
+    return as_bytes(data, file)
+
+def as_bytes(data, file):
+    "Whole numbers of 0 to 255 as bytes; fractions, truth values and other ranges are refused"
+    if data.dtype.kind not in 'iu':
+        raise InputError(f'{file}: `data` holds {data.dtype}, expected bytes of 0 to 255; convert it')
+    low, high = int(data.min()), int(data.max())
+    if low < 0 or not 1 < high <= 255:
+        raise InputError(f'{file}: `data` holds {low} to {high}, expected bytes of 0 to 255; scale it')
+    return data.astype(np.uint8, copy=False)
 
 def picture(path, size, photo):
     "Row i of a file, given as (file, i), as a picture of the given size"
@@ -45,7 +56,8 @@ def tables(source, kind):
     for part in ('train', 'test'):
         edge, sketch = (source/f'{kind}_{what}_db_{part}.mat' for what in ('edge', 'sketch'))
         n, m = len(read_mat(edge)), len(read_mat(sketch))
-        if n != m: raise InputError(f'{source}: {kind} {part} has {m} sketches and {n} edge maps; they must pair')
+        if n != m:
+            raise InputError(f'{sketch}: has {m} rows, {edge.name} has {n}; they must pair: fetch both again')
         for i in range(n):
             name = f'{part}-{i:03d}'
             photos.append(dict(photo=name, category=kind, part=part, path=(edge, i)))
@@ -62,9 +74,10 @@ def main(argv=None):
     p.add_argument('--root', default=data_root(), type=Path, help='folder of prepared collections')
     p.add_argument('--size', default=256, type=int, help='side of the stored pictures in pixels')
     a = p.parse_args(argv)
+    check_size(a.size)
     source = a.source or source_root()/'qmul_v1'
-    for kind in ('chairs', 'shoes'):
-        photos, sketches = tables(source, kind)
+    sets = {kind: tables(source, kind) for kind in ('chairs', 'shoes')}     # all is looked at before any is written
+    for kind, (photos, sketches) in sets.items():
         photo, sketch = (partial(picture, size=a.size, photo=p) for p in (True, False))
         card = dict(source='QMUL version 1', licence='research use')
         write_collection(a.root, f'qmul_{kind}', photos, sketches, card, a.size, source=source, split_by='photo',

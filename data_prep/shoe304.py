@@ -10,28 +10,32 @@
 # category, so the split is by photo: a shoe of the test is not seen in training in anybody's drawing.
 
 # %%
-import argparse
+import argparse, os
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from afgsbir.core import InputError, command, data_root, source_root
-from afgsbir.pairs import inherit_split, parse_sketch, read_picture, split_by_photo, write_collection
+from afgsbir.pairs import (check_size, inherit_split, list_pictures, parse_sketch, read_picture, split_by_photo,
+                           write_collection)
 
 # %%
 def tables(source):
     "photos and sketches of the flat folders"
-    for folder in (source/'photo', source/'sketch'):
-        if not folder.is_dir():
-            raise InputError(f'{folder}: no such folder; name the one that holds photo/ and sketch/ with --source')
-        if not any(folder.iterdir()): raise InputError(f'{folder}: an empty category; add pictures')
-    photos = pd.DataFrame([dict(photo=f.stem, category='shoe', path=f) for f in sorted((source/'photo').glob('*.jpg'))])
-    known, lines = set(photos.photo), []
-    for f in sorted((source/'sketch').glob('*.png')):
-        photo, who = parse_sketch(f.stem, known, sketcher_last=True)
-        lines.append(dict(sketch=f.stem, photo=photo, category='shoe', sketcher=who, path=f))
-    return photos, pd.DataFrame(lines)
+    photos, sketches = (pictures(source/kind) for kind in ('photo', 'sketch'))
+    known, lines = {name for name, _ in photos}, []
+    for name, f in sketches:
+        photo, who = parse_sketch(name, known, sketcher_last=True)
+        lines.append(dict(sketch=name, photo=photo, category='shoe', sketcher=who, path=f))
+    return pd.DataFrame([dict(photo=name, category='shoe', path=f) for name, f in photos]), pd.DataFrame(lines)
+
+def pictures(folder):
+    "Name and file of each picture of a folder, one at least"
+    if not os.path.isdir(folder):
+        raise InputError(f'{folder}: no such folder; name the one that holds photo/ and sketch/ with --source')
+    if found := list_pictures(folder): return found
+    raise InputError(f'{folder}: an empty category; add pictures')
 
 # %%
 def main(argv=None):
@@ -41,6 +45,7 @@ def main(argv=None):
     p.add_argument('--size', default=256, type=int, help='side of the stored pictures in pixels')
     p.add_argument('--skip-unreadable', action='store_true', help='skip and count unreadable pictures')
     a = p.parse_args(argv)
+    check_size(a.size)
     source = a.source or source_root()/'shoe304'
     photos, sketches = tables(source)
     photos['split'] = split_by_photo(photos)

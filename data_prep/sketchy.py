@@ -11,13 +11,14 @@
 # shape (`x-<n>-<sketcher>.png` where the hand matters).
 
 # %%
-import argparse
+import argparse, os, unicodedata
 from pathlib import Path
 
 import numpy as np
 
 from afgsbir.core import InputError, command, data_root, source_root
-from afgsbir.pairs import inherit_split, scan, split_by_category, split_by_photo, target_folder, write_collection
+from afgsbir.pairs import (check_size, inherit_split, scan, split_by_category, split_by_photo, target_folder,
+                           write_collection)
 
 # %% [markdown]
 # ## Fixed lists
@@ -40,23 +41,31 @@ def find_folders(source, photo_tx='tx_000100000000', sketch_tx='tx_000100000000'
     "The photo and sketch folders of a flat tree, or of the authors' release with one of its renderings each"
     for root in (source, source/'256x256'):
         photo, sketch = root/'photo', root/'sketch'
-        if not (photo.is_dir() and sketch.is_dir()): continue
+        if not (os.path.isdir(photo) and os.path.isdir(sketch)): continue
         if not any(photo.glob('tx_*')): return photo, sketch
         for folder in (photo/photo_tx, sketch/sketch_tx):
-            if not folder.is_dir():
+            if not os.path.isdir(folder):
                 raise InputError(f'{folder}: no such rendering; name one with --photo-tx / --sketch-tx')
         return photo/photo_tx, sketch/sketch_tx
     raise InputError(f'{source}: holds no photo/ and sketch/; name the folder that does with --source')
 
+def licence(names):
+    "Sketchy's for its own categories; of other pictures only their owner knows"
+    return LICENCE if set(UNSEEN) <= names or names == set(PLUS) else 'not told'
+
 def read_words(source, names, kind):
     "Category -> word vector, where the source brings them"
     file = source/'word_vectors.npz'
-    if not file.is_file(): return {}
-    with np.load(file) as z:
-        if kind not in z:
-            kinds = sorted(set(z.files)-{'names'})
-            raise InputError(f'{file}: has no vectors {kind!r}; pass one of {kinds} as --words')
-        found = dict(zip(map(str, z['names']), z[kind]))
+    if not os.path.isfile(file): return {}
+    try:
+        with np.load(file) as z: vectors = {k: z[k] for k in z.files}
+    except Exception as e: raise InputError(f'{file}: not readable word vectors; replace it or pass --words ""') from e
+    kinds = sorted(set(vectors)-{'names'})
+    if kind not in kinds: raise InputError(f'{file}: has no vectors {kind!r}; pass one of {kinds} as --words')
+    found, table = [str(n) for n in vectors.get('names', [])], vectors[kind]
+    if table.ndim != 2 or len(table) != len(found) or table.dtype.kind != 'f' or not np.isfinite(table).all():
+        raise InputError(f'{file}: {kind!r} is not a vector of finite numbers for each of `names`; mend it')
+    found = {unicodedata.normalize('NFC', n): v for n, v in zip(found, table)}
     missing = sorted(set(names)-set(found))
     if missing: raise InputError(f'{file}: no vector for category {missing[0]!r}; add it or pass --words ""')
     return {n: found[n] for n in sorted(names)}
@@ -82,30 +91,43 @@ def main(argv=None):
     p.add_argument('--skip-unreadable', action='store_true', help='skip and count unreadable pictures')
     a = p.parse_args(argv)
     source = a.source or source_root()/a.name
-    target_folder(a.root, a.name, source=source)      # before thousands of files are listed
+    check_size(a.size)                                # before thousands of files are listed
+    target_folder(a.root, a.name, source=source)
     photos, sketches = scan(*find_folders(source, a.photo_tx, a.sketch_tx))
     photos['split'], split_by = choose_split(photos, a)
     sketches['split'] = inherit_split(sketches, photos)
     words = read_words(source, set(photos.category), a.words) if a.words else {}
-    card = dict(source=f'{a.name}: {source.name}', licence=LICENCE, words=a.words if words else '')
+    card = dict(source=f'{a.name}: {source.name}', licence=licence(set(photos.category)),
+                words=a.words if words else '')
     write_collection(a.root, a.name, photos, sketches, card, a.size, source=source, split_by=split_by,
                      skip_unreadable=a.skip_unreadable, words=words)
 
 # %%
 def choose_split(photos, a):
     "The split column and what it splits by; wrong names are told"
-    names = set(photos.category)
-    mode = a.split
+    names, mode = set(photos.category), a.split
+    asked = a.val is not None or a.test is not None
+    if asked and mode in ('photo', 'test'):
+        raise InputError(f'--split {mode}: knows no --val and --test; leave them out or pass --split category')
     if mode == 'auto':
-        fixed = a.val or a.test or set(UNSEEN) <= names
-        mode = 'test' if a.name == 'sketchy_plus' else 'category' if fixed else 'photo'
+        mode = 'test' if a.name == 'sketchy_plus' else 'category' if set(UNSEEN) <= names else 'photo'
+        if asked: mode = 'category'
     if mode == 'test': return 'test', 'category'
     if mode == 'photo': return split_by_photo(photos), 'photo'
-    val, test = a.val or VAL, a.test or UNSEEN
-    for c in {*val, *test} - names:
-        raise InputError(f'{c}: no such category; --val and --test take some of {sorted(names)[:5]}...')
+    return split_by_category(photos, *named_categories(names, a)), 'category'
+
+def named_categories(names, a):
+    "--val and --test; the one that is left out is Sketchy's where all of that is there, else nothing"
+    if a.val is None and a.test is None and not set(UNSEEN) | set(VAL) <= names:
+        raise InputError("--split category: these are not Sketchy's categories; name yours with --val and --test")
+    default = lambda fixed: fixed if set(fixed) <= names else []
+    val, test = (default(fixed) if own is None else [unicodedata.normalize('NFC', c) for c in own]
+                 for own, fixed in ((a.val, VAL), (a.test, UNSEEN)))
+    for option, wrong in (('--val', set(val)-names), ('--test', set(test)-names)):
+        for c in sorted(wrong):
+            raise InputError(f'{option} {c}: no such category; take some of {sorted(names)[:5]}...')
     if both := set(val) & set(test):
         raise InputError(f'{sorted(both)[0]}: stands in --val and in --test; keep it in one')
-    return split_by_category(photos, val, test), 'category'
+    return val, test
 
 if __name__ == '__main__': command(main)

@@ -287,7 +287,9 @@ def main(argv=None):
     rows = load_rows(FOLDS, root=a.root) if a.criteria else split_rows(a.dataset, root=a.root)
     cure = f'{FOLDS}; make primary' if a.criteria else f'{a.dataset}; make runs'
     if not len(rows): raise InputError(f'{a.root or outputs_root()}: no rows of {cure}')
-    for t in (table(rows, 'none', levels=False), table(rows, OPPONENT, MAIN, levels=False)):
+    tables = [table(rows, 'none', levels=False), table(rows, OPPONENT, MAIN, levels=False)]
+    if not sum(map(len, tables)): tables = [table(rows, systems(rows)[0], levels=False)]        # no baseline was tested
+    for t in tables:
         if len(t): print(t.reset_index().to_string(index=False), end='\n\n')
     if a.criteria: print(verdicts(a.root).to_string(index=False))
 

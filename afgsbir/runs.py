@@ -25,7 +25,8 @@ def _book(notebook):
         book = nbformat.read(notebook, 4)
         nbformat.validate(book)
         return book
-    except Exception as e: raise InputError(f'{notebook}: not a notebook ({_first_line(e)}); name an .ipynb file') from e
+    except Exception as e:
+        raise InputError(f'{notebook}: not a notebook ({_first_line(e)}); name an .ipynb file') from e
 
 def _first_line(e): return next(iter(str(e).strip().splitlines()), type(e).__name__)[:120]
 
@@ -47,8 +48,9 @@ _LIMITS = {   # names: (lowest, highest); whole numbers where the bounds are
     'size memory_size': (32, 2048), 'views grid depth': (1, 64), 'cut': (0, 64), 'd': (1, 16_384),
     'n_tasks n_query n_photo inner_steps memory_tasks people': (1, 10_000), 'photos': (1, 10**9),
     'steps val_every save_every': (1, 10**7), 'processes': (1, 1024), 'threads': (0, 1024),
-    'lr lr_m lr_rate weight_decay soft': (0., 10.), 'rate': (1e-6, 1e3), 'clip': (1e-6, 1e9), 'margin_start': (.001, .999),
-    'outer_margin': (0., 2.), 'scale shrink': (0., 1e6), 'domain discriminative semantic instance': (0., 1e3)}
+    'lr lr_m lr_rate weight_decay soft': (0., 10.), 'rate': (1e-6, 1e3), 'clip': (1e-6, 1e9),
+    'margin_start': (.001, .999), 'outer_margin': (0., 2.), 'scale shrink': (0., 1e6),
+    'domain discriminative semantic instance': (0., 1e3)}
 RANGES = {name: limits for names, limits in _LIMITS.items() for name in names.split()}
 
 # %% ../nbs/03_runs.ipynb #b7953e65
@@ -64,7 +66,7 @@ def _number(name, value):
     (low, high), kinds = RANGES[name], dict(int=(int,), float=(int, float))
     whole = ' whole' if type(low) is int else ''
     if type(value) in kinds[type(low).__name__] and low <= value <= high: return ''
-    return f'must be a{whole} number from {low:g} to {high:g}' if abs(high) < 1e6 else f'must be a{whole} number of {low:g} or more'
+    return f'must be a{whole} number ' + (f'from {low:g} to {high:g}' if high < 1e6 else f'of {low:g} or more')
 
 def _number_or_text(name, value):
     "The same for a text, and for whatever has no table"
@@ -80,7 +82,8 @@ def _place(name, value):
     if name in ('systems', 'base') and str(value).endswith('.safetensors') and '\0' not in value: return ''
     parts = '' if name in ('dataset', 'trained_on', 'diverse', 'collection') else f'(/{_PART})*'
     if type(value) is str and re.fullmatch(_PART+parts, value): return ''
-    return "must be a name" + (" or a path under outputs/, such as 'test/emoji'" if parts else '') + " with no '.' or '/' in front and no '..'"
+    what = "a name or a path under outputs/, such as 'test/emoji'," if parts else 'a name'
+    return f"must be {what} with no '.' or '/' in front and no '..'"
 
 _PLACES = ('run', 'dataset', 'trained_on', 'diverse', 'collection', 'systems', 'base')
 
@@ -162,7 +165,7 @@ _RESULTS = 'AFGSBIR_RESULTS'   # tells a running notebook its folder
 def results_of(
     run:str,
 )->Path:
-    "Where a run notebook writes what it finds; started as a run, a folder that becomes `outputs/<run>/` once all is well"
+    "Where a run notebook writes what it finds: as a run, a folder that becomes `outputs/<run>/` once all is well"
     return Path(os.environ.get(_RESULTS) or outputs_root()/run)
 
 def remember(
@@ -225,15 +228,18 @@ def _execute(notebook, book, given, kernel, failed, results=''):
         with _silent_stderr(): _to_the_end(work, kernels)
     except Exception as e:
         why = _reason(e)
-        if book.is_file(): failed.parent.mkdir(parents=True, exist_ok=True); os.replace(book, failed); why += f' (see {failed})'
+        if book.is_file():
+            failed.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(book, failed); why += f' (see {failed})'
         raise InputError(f'{name} stopped: {why}') from None
 
 def _reason(e):
     "What ended a notebook, in one line"
+    kind = type(e).__name__
     if hasattr(e, 'ename'): return f'{e.ename}: {e.evalue}'
-    if type(e).__name__ == 'DeadKernelError': return 'its kernel died, as it does where memory is short; give it more, or take smaller parameters'
-    if type(e).__name__ == 'NoSuchKernel': return f'no kernel {e.name!r}; install ipykernel in this environment'
-    return f'{type(e).__name__}: {_first_line(e)}'
+    if kind == 'DeadKernelError': return 'its kernel died, perhaps for want of memory; take a smaller size'
+    if kind == 'NoSuchKernel': return f'no kernel {e.name!r}; install ipykernel in this environment'
+    return f'{kind}: {_first_line(e)}'
 
 # %% ../nbs/03_runs.ipynb #a753b5d2
 _FOUND = ('rows.csv', 'photos.parquet', 'shown.csv', 'choices.csv', 'history.parquet', 'system-*.safetensors')
@@ -297,7 +303,7 @@ def _settings(files, pairs):
     for f in files:
         if not f.is_file(): raise InputError(f'{f}: no such settings file; see nbs/settings/')
         try: found = _yaml(f.read_text(), f) or {}
-        except UnicodeDecodeError: raise InputError(f'{f}: not text; name a YAML file such as those of nbs/settings/') from None
+        except UnicodeDecodeError: raise InputError(f'{f}: not text; name a YAML file, see nbs/settings/') from None
         if type(found) is not dict: raise InputError(f'{f}: must hold lines `name: value`; see nbs/settings/')
         given |= found
     return given | {k: _yaml(v, f'-p {k} {v}') for k, v in pairs}

@@ -10,14 +10,14 @@ JOBS ?= $(shell nproc)
 
 run: data
 	snakemake -j $(JOBS) --config out=outputs/demo seeds=0 bases=triplet,meta-anil,meta-fixed,meta-predicted -- outputs/demo/test/emoji-demo/rows.csv
-	papermill nbs/51_demo.ipynb outputs/demo/51_demo.ipynb -k python3 --no-progress-bar 2>/dev/null
+	@$(PY) -m afgsbir.runs nbs/51_demo.ipynb -o outputs/demo/51_demo.ipynb
 	$(MAKE) site
 	@$(PY) -m afgsbir.tables emoji --root outputs/demo
 	@echo "The site: file://$(CURDIR)/_site/index.html"
 
 test: data
 	nbdev_test --n_workers 2
-	pytest
+	pytest -rs
 
 setup: .venv/.done
 .venv/.done: pyproject.toml

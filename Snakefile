@@ -1,5 +1,7 @@
 # The grid of bases, steps and seeds: `make runs`, or `snakemake -j 8 --executor slurm` on a cluster.
 # A finished run is skipped; `--config benchmarks=emoji seeds=0,1,2` chooses, `threads` bounds what one run may use.
+import os, shlex
+
 BENCHMARKS = str(config.get('benchmarks', 'emoji,sketchy_mini,sketchy_plus')).split(',')
 BASES = str(config.get('bases', 'triplet,triplet+reg,meta-anil,meta-fixed,meta-learned,meta-predicted')).split(',')
 SEEDS = str(config.get('seeds', '0,1,2')).split(',')
@@ -7,13 +9,13 @@ THREADS = int(config.get('threads', 1))
 STEPS = {'meta-fixed': '[paper-fixed, nothing]', 'meta-predicted': '[paper-predicted, nothing]'}   # also tested without their step
 TRAINED_ON = {'sketchy_plus': 'sketchy_mini'}   # whose systems a benchmark tests: sketchy_mini's never saw dog or horse
 PYTHON = config.get('python', 'python')
-OUT = config.get('out', 'outputs')
+OUT = config.get('out', os.environ.get('AFGSBIR_OUTPUTS') or 'outputs')
 
 wildcard_constraints: collection='[a-z_0-9]+', dataset='[a-z_0-9]+', base='triplet|triplet[+]reg|meta-[a-z]+', seed='[0-9]+', part='(-(fold|leave)-[0-9]+)?'
 
 # stray thread pools cost more than they bring; glibc must not hand memory back after every step
-shell.prefix('set -e; export AFGSBIR_OUTPUTS=%s OMP_NUM_THREADS=%d MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1000000000000 '
-             'MALLOC_TOP_PAD_=268435456; ' % (OUT, THREADS))
+shell.prefix('set -e; export OMP_NUM_THREADS=%d MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1000000000000 MALLOC_TOP_PAD_=268435456; ' % THREADS
+             + ('' if OUT == os.environ.get('AFGSBIR_OUTPUTS') else f'export AFGSBIR_OUTPUTS={shlex.quote(OUT)}; '))
 
 def whitened(dataset, part=''): return f'{OUT}/test/{dataset}-whitened{part}/rows.csv'
 

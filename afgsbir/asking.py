@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np, pandas as pd, torch
 from torch import Tensor
 
-from .core import rng
+from .core import finite, rng
 from .tasks import Draws, Features, Support, Task, draws_of, support_of
 
 # %% ../nbs/04_asking.ipynb #1000a6a1
@@ -22,7 +22,8 @@ def ranks(
     own:Tensor,    # (..., n) column of the true photo
     out:Tensor=None, # (..., m) true where a photo is not in the gallery
 )->Tensor:         # (..., n) 1 is best
-    "Rank of the true photo; ties rank it last"
+    "Rank of the true photo; ties rank it last, and what is no number is refused"
+    if scores.numel(): finite(torch.stack(scores.aminmax()), 'scores')     # either of the two is nan where any score is
     ahead = scores >= scores.gather(-1, own[..., None])
     if out is not None: ahead = ahead & ~out[..., None, :]
     return ahead.sum(-1)

@@ -10,6 +10,7 @@ import torch, torch.nn.functional as F
 from torch import Tensor, nn
 
 from .asking import Adapted
+from .core import finite
 from .tasks import Features
 
 # %% ../nbs/14_base.ipynb #241cbebb
@@ -83,13 +84,14 @@ def fit_base(
     "M in closed form: centre, project, whiten; sketches have length 1 on average"
     s, (p, own) = x.sketches[rows_of(tasks, 'sketches')], (x.photos[rows_of(tasks, a)] for a in ('gallery', 'photos'))
     s, p, own = s.float(), p.float(), own.float()
-    mean_s, mean_p = s.mean((0, 1)), p.mean((0, 1))
+    mean_s, mean_p = finite(torch.stack([s.mean((0, 1)), p.mean((0, 1))]), 'features of the tasks to fit on')
     torch.manual_seed(seed)
     both = torch.cat([s[:, 0]-mean_s, p[:, 0]-mean_p])
     axes = torch.svd_lowrank(both, q=min(d, *both.shape), niter=2)[2]
     weight = whitening(((s-mean_s)-(own-mean_p)).flatten(0, 1)@axes, shrink)@axes.T
     weight = weight/((s-mean_s)@weight.T).norm(dim=-1).mean()
-    return dict(weight=weight, bias=torch.stack([-(weight@mean_s), -(weight@mean_p)]))
+    bias = torch.stack([-(weight@mean_s), -(weight@mean_p)])
+    return dict(weight=finite(weight, f'M with shrink={shrink}'), bias=bias)
 
 # %% ../nbs/14_base.ipynb #dd43df1d
 def projections(
@@ -105,5 +107,5 @@ def projections(
         z = torch.zeros(*source.shape[:2], len(params['weight']))
         for rows in need.tensor_split(-(-len(need)//batch)):
             z[rows] = source[rows].float()@params['weight'].T + params['bias'][kind]
-        found.append(z)
+        found.append(finite(z, f"M's projections of {attr}"))
     return Features(*found)

@@ -19,7 +19,7 @@ from .centre import Bank, Centre
 from .core import METHODS, InputError, outputs_root, seed_torch
 from .meta import Adapter, stepped
 from .tasks import Features
-from .train import load_tensors, make_encoder, rebuild, save_tensors, settings
+from .train import load_tensors, local_backbone, make_encoder, rebuild, save_tensors, settings
 from .views import features_of, open_maps
 
 # %% ../nbs/32_baselines.ipynb #962e8542
@@ -142,27 +142,30 @@ def _rules(tensors, facts):
     return rules | ({'centre': rules[facts['chosen']]} if 'chosen' in facts else {})
 
 # %% ../nbs/32_baselines.ipynb #b9a9d729
-def _base(tensors, facts, file):
+def _base(tensors, facts, file, allow_download=False):
     "The base of a file, with no steps: trained, or fitted in closed form"
     if 'settings' not in facts:
+        local_backbone(facts['features'].get('backbone', 'efficientnet_lite2'), True, file, allow_download)
         encoder, size = grid_encoder(**facts['features']), facts['features'].get('size', 192)
         return System(facts['base'], encoder, size, 2, _under('params.', tensors))
     s = settings(**facts['settings'])
     own = {n: t for n, t in tensors.items() if not n.startswith(('bank.', 'rules.'))}
-    learner = rebuild(own, facts['settings'], file)
+    learner = rebuild(own, facts['settings'], file, allow_download)
     params = {n: p.detach() for n, p in learner.adapter.params.items()}      # what is learned later leaves M as it is
     return System(facts['base'], learner.encoder, s.size, s.views, params, learner.adapter)
 
 # %% ../nbs/32_baselines.ipynb #6122a07e
 def load_system(
     file,
+    allow_download:bool=False, # whether its backbone may be fetched over the network
 )->System:
     "Open what a run of 40_train or 42_fit wrote"
     tensors, facts = load_tensors(file)
     try:
         bank = Bank(**_under('bank.', tensors)) if 'rules' in facts else None
-        return _base(tensors, facts, file)._replace(bank=bank, rules=_rules(tensors, facts), facts=facts)
-    except (KeyError, TypeError, RuntimeError) as e:
+        base = _base(tensors, facts, file, allow_download)
+        return base._replace(bank=bank, rules=_rules(tensors, facts), facts=facts)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as e:
         raise InputError(f'{file}: not a system of ours; fit it again') from e
 
 # %% ../nbs/32_baselines.ipynb #e4c2869a

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['descend', 'Settings', 'settings', 'make_encoder', 'make_learner', 'make_optimiser', 'batch_at', 'as_trained',
-           'validate', 'trained_state', 'save_tensors', 'load_tensors', 'rebuild', 'train']
+           'validate', 'trained_state', 'save_tensors', 'load_tensors', 'local_backbone', 'rebuild', 'train']
 
 # %% ../nbs/30_train.ipynb #e061236f
-import json, math
+import json, math, re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
@@ -21,10 +21,11 @@ from tqdm.auto import tqdm
 from .asking import evaluate
 from .backbone import Encoder, load_backbone
 from .base import unmoved
-from .core import InputError, atomic, pick_device, rng, seed_torch
+from .core import InputError, atomic, finite, pick_device, rng, seed_torch
 from .meta import Adapter, Learner, Match, compiled, stepped
 from .pairs import Collection
 from .regularisers import Regularisers
+from .runs import check_parameters
 from .tasks import sample_episodes, tasks_of, with_pairs
 from .views import features_of, open_maps
 
@@ -40,6 +41,7 @@ def descend(
     "Loss, gradients, step, log"
     for step in steps:
         loss = loss_at(step)
+        finite(loss.detach(), f'the loss of step {step}')
         opt.zero_grad(); backward(loss); opt.step()
         if schedule: schedule.step()
         if each: each(step, loss)
@@ -67,13 +69,13 @@ class Settings:
 
 # %% ../nbs/30_train.ipynb #88e5d30a
 def settings(**options)->Settings:
-    "`Settings` with some changed; an unknown name or a wrong type is refused"
-    known = {f.name: f.type for f in fields(Settings)}
-    for name, value in options.items():
-        if name not in known: raise InputError(f'{name}: no such setting; choose among {", ".join(known)}')
-        if type(value) is int and known[name] is float: options[name] = value = float(value)
-        if type(value) is not known[name]: raise InputError(f'{name}={value!r}: must be of type {known[name].__name__}')
-    return Settings(**options)
+    "`Settings` with some changed; what is unknown, of a wrong type or out of range is refused"
+    s = Settings(**check_parameters(options, asdict(Settings()), 'settings'))
+    if not re.fullmatch('max|avg|grid[1-9][0-9]?', s.pool):
+        raise InputError(f"pool={s.pool!r}: choose 'max', 'avg' or 'grid<n>'")
+    if s.n_photo < s.k+s.n_query:
+        raise InputError(f'n_photo={s.n_photo}: k + n_query = {s.k+s.n_query} may be needed; choose that or more')
+    return s
 
 # %% ../nbs/30_train.ipynb #1eecabb4
 def make_encoder(s:Settings)->Encoder:
@@ -91,6 +93,7 @@ def make_learner(
     if s.semantic and words is None: raise InputError('semantic: the collection has no word vectors; set semantic=0')
     seed_torch(s.seed)
     encoder = make_encoder(s)
+    if s.d > encoder.dim: raise InputError(f'd={s.d}: F has {encoder.dim} features; choose as many or fewer')
     step = s.pick('d rate rates margin margin_start soft two_biases second_order', steps='inner_steps')
     match = Match(Adapter(encoder.dim, **step), **s.pick('adapts swap', loss='outer_loss', margin='outer_margin'))
     heads = Regularisers(encoder.dim, classes, words, **s.pick('domain discriminative semantic'))
@@ -150,6 +153,7 @@ def trained_state(learner):
 
 def save_tensors(tensors, file, **facts):
     "Tensors and what should be known of them as one safetensors file, written whole"
+    for name, t in tensors.items(): finite(t, f'{file}: {name}')
     with atomic(file) as tmp: save_file(tensors, str(tmp), dict(facts=json.dumps(facts)))
 
 # %% ../nbs/30_train.ipynb #27edc915
@@ -157,18 +161,33 @@ def load_tensors(file):
     "What `save_tensors` wrote: tensors and facts"
     try:
         with safe_open(str(file), 'pt') as f:
-            return {n: f.get_tensor(n) for n in f.keys()}, json.loads((f.metadata() or {})['facts'])
+            tensors, facts = {n: f.get_tensor(n) for n in f.keys()}, dict(json.loads((f.metadata() or {})['facts']))
     except FileNotFoundError: raise InputError(f'{file}: no such system; fit it first (40_train or 42_fit)')
     except Exception as e: raise InputError(f'{file}: not a system of ours; fit it again') from e
+    for name, t in tensors.items(): finite(t, f'{file}: {name}')
+    return tensors, facts
+
+# %% ../nbs/30_train.ipynb #58b9944b
+def local_backbone(
+    name:str, pretrained:bool, # of `load_backbone`
+    file,           # the system that names it
+    allow_download:bool=False,
+)->str:
+    "The name of a backbone, where it can be had without the network"
+    there = re.fullmatch('efficientnet_lite[0-9]', name) or not pretrained and re.fullmatch(r'\w+', name)
+    if allow_download or there: return name
+    raise InputError(f'{file}: its backbone {name!r} may ask the network; where you trust it, pass allow_download=True')
 
 # %% ../nbs/30_train.ipynb #2a07412c
 def rebuild(
     tensors:dict,  # from `trained_state`
     options:dict,  # of the run's `settings`
     file='system', # named in the message
+    allow_download:bool=False, # see `local_backbone`
 )->Learner:
     "A learner from its tensors and settings"
     s, head = settings(**options), tensors.get('regularisers.discriminative.head.weight')
+    local_backbone(s.backbone, s.pretrained, file, allow_download)
     words = torch.zeros(1, len(tensors['regularisers.semantic.decode.weight'])) if s.semantic else None
     learner = make_learner(s, 1 if head is None else len(head), words)
     missing, unexpected = learner.load_state_dict(tensors, strict=False)
@@ -180,33 +199,57 @@ def rebuild(
 class _Run(NamedTuple):
     "A training run on its way"
     out: Path        # its folder
-    s: Settings
+    about: dict      # its settings, and what of which collection it sees
     learner: Learner
     opt: object      # torch optimiser
     schedule: object # of its learning rates
     state: dict      # step, score, best tensors, history
 
+    @property
+    def s(self): return Settings(**self.about['settings'])
+
 def _state_file(run): return run.out/'state'/'state.pt'
+
+def _about(s, collection, *splits):
+    "What a run must have in common with the one it goes on from: settings, collection, the tasks of its splits"
+    tasks = [[t.name for t in tasks] for tasks in splits]
+    return dict(settings=asdict(s), collection=collection.name, hash=collection.card['hash'], tasks=tasks)
 
 # %% ../nbs/30_train.ipynb #b54b317a
 def _save_state(run):
     "All that the next step depends on, written whole"
     kept = {n: getattr(run, n).state_dict() for n in ('opt', 'schedule')}
-    everything = dict(settings=asdict(run.s), run=run.state, learner=trained_state(run.learner), **kept)
+    everything = dict(about=run.about, run=run.state, learner=trained_state(run.learner), **kept)
     with atomic(_state_file(run)) as tmp: torch.save(everything, tmp)
 
 # %% ../nbs/30_train.ipynb #24439572
-def _resume(out, s, learner, opt, schedule):
-    "The run of these settings, from its saved state if there is one"
-    run = _Run(Path(out), s, learner, opt, schedule, dict(step=0, score=-1., best=trained_state(learner), history=[]))
+_STATE = {'about', 'run', 'learner', 'opt', 'schedule'}
+
+def _load_state(file, about):
+    "A saved state, where it is one and belongs to this run"
+    try: saved = torch.load(file, map_location='cpu', weights_only=True)
+    except Exception as e: raise InputError(f'{file}: cannot be read; remove it and train from the start') from e
+    if type(saved) is not dict or set(saved) != _STATE:
+        raise InputError(f'{file}: not a state of this version; remove it and train from the start')
+    other = next((name for name in about if saved['about'].get(name) != about[name]), '')
+    if other: raise InputError(f'{file}: belongs to a run with other {other}; remove it or choose another run name')
+    return saved
+
+# %% ../nbs/30_train.ipynb #f99f138c
+def _resume(out, about, learner, opt, schedule):
+    "The run that is about this, from its saved state if there is one"
+    best = trained_state(learner)
+    run = _Run(Path(out), about, learner, opt, schedule, dict(step=0, score=-1., best=best, history=[]))
     file = _state_file(run)
     if not file.is_file(): return run
-    saved = torch.load(file, map_location='cpu', weights_only=True)
-    if saved['settings'] != asdict(s):
-        raise InputError(f'{file}: belongs to a run with other settings; remove its folder or choose another run name')
-    learner.load_state_dict(saved['learner'], strict=False)
-    for part, name in ((opt, 'opt'), (schedule, 'schedule')): part.load_state_dict(saved[name])
-    return run._replace(state=saved['run'])
+    saved = _load_state(file, about)
+    try:
+        learner.load_state_dict(saved['learner'], strict=False)
+        for part, name in ((opt, 'opt'), (schedule, 'schedule')): part.load_state_dict(saved[name])
+        if set(saved['run']['best']) == set(saved['learner']) == set(best): return run._replace(state=saved['run'])
+    except (RuntimeError, ValueError, KeyError, TypeError) as e: why = e
+    else: why = None
+    raise InputError(f'{file}: does not fit its own settings; remove it and train from the start') from why
 
 # %% ../nbs/30_train.ipynb #afa0397d
 def _now(adapter):
@@ -217,7 +260,7 @@ def _log(run, step, validated):
     "Count the step; every `val_every` steps and at the end validate and remember the best"
     run.state['step'], terms = step+1, run.state.pop('terms')
     if (step+1) % run.s.val_every and step+1 != run.s.steps: return
-    acc1, acc5 = validated()
+    acc1, acc5 = map(float, finite(np.array(validated()), f'the validation of step {step}'))
     line = dict(step=step+1, acc1=acc1, acc5=acc5) | _now(run.learner.adapter)
     run.state['history'].append(line | {n: t.item() for n, t in terms.items()})
     if acc1+acc5 > run.state['score']: run.state.update(score=acc1+acc5, best=trained_state(run.learner))
@@ -261,9 +304,9 @@ def _begin(collection, tasks, s, device):
     return learner, maps
 
 # %% ../nbs/30_train.ipynb #b99dd82d
-def _finish(run, **facts):
+def _finish(run, folder, **facts):
     "Write the best tensors with all that a test must know"
-    file = run.out/f'system-{run.s.seed}.safetensors'
+    file = Path(folder)/f'system-{run.s.seed}.safetensors'
     save_tensors(run.state['best'], file, settings=asdict(run.s), seed=run.s.seed, **facts)
 
 # %% ../nbs/30_train.ipynb #516f9af4
@@ -277,6 +320,7 @@ def train(
     bar:bool=True,
     compile:bool=False, # compile what follows the features, see `compiled`
     facts:dict={},      # what else the system should say of itself: base, fold, ...
+    results=None,       # folder of the finished system; default `out`
 )->tuple:               # (the best Learner, history: list of dicts)
     "Train to the last step, from wherever an earlier run was stopped, and keep the best on validation"
     acc = _accelerator(device, mixed_precision, s)
@@ -285,7 +329,7 @@ def train(
     if compile: compiled(learner)
     opt, schedule = make_optimiser(learner, s)
     model, opt = acc.prepare(learner, opt)
-    run = _resume(out, s, learner, opt, schedule)
+    run = _resume(out, _about(s, collection, tasks, val), learner, opt, schedule)
     def loss_at(step):
         share = dict(rank=acc.process_index, world=acc.num_processes, device=acc.device)
         with acc.autocast(): terms = run.state['terms'] = model(*batch_at(step, tasks, maps, s, **share))
@@ -298,8 +342,8 @@ def train(
         steps.set_postfix(_postfix(run, loss))
         if acc.is_main_process and ((step+1) % save_every == 0 or step+1 == s.steps): _save_state(run)
     descend(loss_at, opt, steps, schedule, backward, each)
-    seen = dict(collection=collection.name, hash=collection.card['hash'], classes=len(tasks))
-    if acc.is_main_process: _finish(run, **facts | seen)
+    seen = {n: v for n, v in run.about.items() if n != 'settings'} | dict(classes=len(tasks))
+    if acc.is_main_process: _finish(run, results or out, **facts | seen)
     learner.load_state_dict(run.state['best'], strict=False)
     acc.wait_for_everyone()
     return learner.to('cpu').eval(), run.state['history']

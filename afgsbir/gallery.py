@@ -8,10 +8,11 @@ __all__ = ['KIND', 'DTYPES', 'Gallery', 'writable', 'create_gallery', 'append', 
            'save_shortlist', 'load_shortlist', 'extend_shortlist']
 
 # %% ../nbs/33_gallery.ipynb #3b5ea722
-import errno, hashlib, io, json, re, uuid, zlib
+import errno, hashlib, io, json, math, os, re, uuid, zlib
 from collections import Counter
 from contextlib import contextmanager, suppress
 from functools import cached_property, lru_cache
+from mmap import ACCESS_COPY, mmap
 from pathlib import Path
 
 import faiss, numpy as np, torch, torch.nn.functional as F
@@ -34,9 +35,10 @@ def _is_card(card):
     if not isinstance(card, dict) or card.get('kind') != KIND: return False
     if not all(isinstance(card.get(k), t) for k, t in _TYPES.items()): return False
     right = card['dim'] > 0 and card['dtype'] in DTYPES and isinstance(card.get('checks', {}), dict)
-    return right and re.fullmatch(r'(deleted-[\w-]+\.npy)?', card['deleted']) and all(map(_is_segment, card['segments']))
+    named = re.fullmatch(r'(deleted-[\w-]+\.npy)?', card['deleted'])
+    return bool(right and named and all(map(_is_segment, card['segments'])))
 
-# %% ../nbs/33_gallery.ipynb #e11ef579
+# %% ../nbs/33_gallery.ipynb #fd65da28
 def _write_card(folder, card):
     with atomic(folder/'card.json') as tmp: tmp.write_text(json.dumps(card, indent=1))
 
@@ -45,8 +47,8 @@ def _read_card(folder):
     try: card = json.loads(file.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         lost = any(folder.glob('segment-*.npy'))
-        cure = 'its card.json is missing; restore it from a copy' if lost else 'no gallery; make one with create_gallery'
-        raise InputError(f'{folder}: {cure}') from None
+        why = 'its card.json is missing; restore it from a copy' if lost else 'no gallery; make one with create_gallery'
+        raise InputError(f'{folder}: {why}') from None
     except PermissionError: raise InputError(f'{file}: may not be read; ask for the right to') from None
     except (ValueError, OSError): card = None
     if _is_card(card): return card
@@ -61,24 +63,24 @@ def _readable(file, cure=_CURE):
     try: yield
     except (OSError, ValueError, EOFError) as e: raise InputError(f'{file}: missing or damaged; {cure}') from e
 
-# %% ../nbs/33_gallery.ipynb #7e0ca62d
+# %% ../nbs/33_gallery.ipynb #15b04b82
 _PIECE, _PIECES = 4096, 8
 
-def _sampled(data):
-    "Checksum of up to eight pieces of some bytes, the first and the last among them"
-    if len(data) <= _PIECE*_PIECES: return zlib.crc32(data)
-    at, crc = [(len(data)-_PIECE)*i//(_PIECES-1) for i in range(_PIECES)], 0
-    for i in at: crc = zlib.crc32(data[i:i+_PIECE], crc)
+def _sampled(fd, size):
+    "Checksum of up to eight pieces of an open file, the first and the last among them"
+    if size <= _PIECE*_PIECES: return zlib.crc32(os.pread(fd, size, 0))
+    crc = 0
+    for i in range(_PIECES): crc = zlib.crc32(os.pread(fd, _PIECE, (size-_PIECE)*i//(_PIECES-1)), crc)
     return crc
-
-def _bytes_of(file): return np.memmap(file, np.uint8, 'c') if file.stat().st_size else np.zeros(0, np.uint8)
 
 def _check(file):
     "Length of a file, checksum of pieces of it, and of all of it"
-    data = _bytes_of(file)
-    return [len(data), _sampled(data), zlib.crc32(data)]
+    with open(file, 'rb') as f:
+        size, crc = os.fstat(f.fileno()).st_size, 0
+        while block := f.read(1 << 20): crc = zlib.crc32(block, crc)
+        return [size, _sampled(f.fileno(), size), crc]
 
-# %% ../nbs/33_gallery.ipynb #7302c7b7
+# %% ../nbs/33_gallery.ipynb #31b9e26e
 @lru_cache(256)
 def _header(head):
     "Type, shape, and where the numbers begin, from the first bytes of an .npy file"
@@ -90,14 +92,15 @@ def _header(head):
 
 def _map(file, check, dtype, shape, cure=_CURE):
     "Map an array, if its size, its header and pieces of it are what the card says; -1 in `shape` is any length"
-    with _readable(file, cure):
-        data = _bytes_of(file)               # copy on write: torch wants writable memory, the file stays as it is
-        kind, found, start = _header(data[:10+int.from_bytes(data[8:10].tobytes(), 'little')].tobytes())
+    with _readable(file, cure), open(file, 'rb') as f:
+        fd, head = f.fileno(), f.read(128)
+        kind, found, start = _header(head[:10+int.from_bytes(head[8:10], 'little')])
         if kind != dtype or len(found) != len(shape) or any(n not in (-1, m) for n, m in zip(shape, found)):
             raise InputError(f'{file}: holds {kind} {found}, not what the card says; {cure}')
-        rows = data.view(np.ndarray)[start:].view(dtype).reshape(found)
-    if check and check[:2] != [len(data), _sampled(data)]: raise InputError(f'{file}: its bytes changed; {cure}')
-    return rows
+        data = mmap(fd, 0, access=ACCESS_COPY)       # torch wants writable memory; the file stays as it is
+        if len(data) != start + math.prod(found)*kind.itemsize: raise ValueError('of another length')
+        if check and check[1] != _sampled(fd, len(data)): raise InputError(f'{file}: its bytes changed; {cure}')
+    return np.frombuffer(data, dtype, offset=start).reshape(found)
 
 # %% ../nbs/33_gallery.ipynb #f5883eb5
 def _read_names(file, check, count):
@@ -165,7 +168,7 @@ class Gallery:
         "Name -> row of every photo that is there"
         return {n: i for i, n in enumerate(n for part in self.names for n in part) if self.alive[i]}
 
-# %% ../nbs/33_gallery.ipynb #492968b3
+# %% ../nbs/33_gallery.ipynb #ea65902c
 _FULL = errno.ENOSPC, errno.EDQUOT, errno.EFBIG
 
 @contextmanager
@@ -184,11 +187,12 @@ _OURS = re.compile(r'segment-\d{5,}(-[0-9a-f]{8})?(\.scale)?\.(npy|txt)|deleted-
 
 def _clear(folder, card):
     "Remove what killed writers left: files of ours that the card does not name"
-    named = {card['deleted'], *(f'{s["name"]}{kind}' for s in card['segments'] for kind in ('.npy', '.scale.npy', '.txt'))}
+    kinds, names = ('.npy', '.scale.npy', '.txt'), [s['name'] for s in card['segments']]
+    named = {card['deleted'], *(name+kind for name in names for kind in kinds)}
     for file in folder.iterdir():
         if _OURS.fullmatch(file.name) and file.name not in named: file.unlink(missing_ok=True)
 
-# %% ../nbs/33_gallery.ipynb #cefaa282
+# %% ../nbs/33_gallery.ipynb #f5cd4fba
 @contextmanager
 def _changing(gallery):
     "The gallery as it is now, which nobody else changes meanwhile"
@@ -196,7 +200,8 @@ def _changing(gallery):
     _read_card(folder)
     with writable(folder), locked(folder/'card.json'):
         card = _read_card(folder)
-        if card['uid'] != gallery.card['uid']: raise InputError(f'{folder}: holds another gallery by now; open it again')
+        if card['uid'] != gallery.card['uid']:
+            raise InputError(f'{folder}: holds another gallery by now; open it again')
         _clear(folder, card)
         try: yield gallery if card == gallery.card else Gallery(folder)
         finally: _clear(folder, _read_card(folder))
@@ -213,7 +218,8 @@ def create_gallery(
     if dtype not in DTYPES: raise InputError(f'dtype={dtype!r}: choose float16 or int8')
     if type(dim) is not int or dim < 1: raise InputError(f'dim={dim!r}: choose how many numbers a feature has')
     if not isinstance(encoder, str): raise InputError(f'encoder={encoder!r}: give its name')
-    card = dict(kind=KIND, uid=uuid.uuid4().hex, dim=dim, dtype=dtype, encoder=encoder, segments=[], deleted='', checks={})
+    card = dict(kind=KIND, uid=uuid.uuid4().hex, dim=dim, dtype=dtype, encoder=encoder)
+    card |= dict(segments=[], deleted='', checks={})
     new = not folder.exists()
     try:
         with writable(folder), locked(folder/'card.json'): _first_card(folder, card)
@@ -241,11 +247,12 @@ def _names(where, names):
     if broken is None: return names
     raise InputError(f'{where}: the name {broken!r} holds a line break or a zero; rename the photo')
 
-# %% ../nbs/33_gallery.ipynb #3e214afb
+# %% ../nbs/33_gallery.ipynb #efec8146
 def _may_append(gallery, features, names, encoder):
     "Refuse what would not come back as it went in, whatever is there"
     where = gallery.folder
-    if not torch.is_tensor(features): raise InputError(f'{where}: the features are no tensor; give one of shape (n, dim)')
+    if not torch.is_tensor(features):
+        raise InputError(f'{where}: the features are no tensor; give one of shape (n, dim)')
     if features.shape != (len(names), gallery.dim):
         given = f'{len(names)} names for features {tuple(features.shape)}'
         raise InputError(f'{where}: {given}; the gallery holds features of {gallery.dim}')
@@ -422,7 +429,7 @@ class Embedder:
         if not isinstance(self.m, Fast): return F.normalize(projections, dim=-1)
         return embed_fast(self.m, x[None], self.kind, projections)[0]
 
-# %% ../nbs/33_gallery.ipynb #50629c88
+# %% ../nbs/33_gallery.ipynb #3ecfec9c
 def _digest(params, kind):
     "What projections depend on, in 16 letters"
     arrays = [params[n].detach().cpu().contiguous().numpy().tobytes() for n in ('weight', 'bias')]
@@ -435,26 +442,26 @@ def _state(params):
 
 class _Under:
     "Which M something was made under: '' where nobody said"
-    def __init__(self, digest=''): self.digest, self.seen, self.kind = digest, None, None
+    def __init__(self, digest=''): self.digest, self.seen = digest, None
 
     def differs(self, embedder):
         "Whether an embedder starts from another M"
         base = getattr(embedder, 'base', None)
         if base is None or not self.digest: return False
-        now = _state(base)
-        if self.seen and self.kind == embedder.kind and all(a is b or type(a) is int and a == b for a, b in zip(now, self.seen)):
-            return False
+        now = [*_state(base), embedder.kind]
+        if self.seen and all(a is b or type(a) is int and a == b for a, b in zip(now, self.seen)): return False
         if _digest(base, embedder.kind) != self.digest: return True
-        self.seen, self.kind = now, embedder.kind
+        self.seen = now
         return False
 
 def _digest_of(embedder): return _digest(embedder.base, embedder.kind) if getattr(embedder, 'base', None) else ''
 
-# %% ../nbs/33_gallery.ipynb #1d706f84
+# %% ../nbs/33_gallery.ipynb #6d6e81dd
 def _may_ask(gallery, query, embedder, n):
     "Refuse what has no answer; returns how many photos can be answered"
     where = gallery.folder
-    if type(n) is not int and not isinstance(n, np.integer) or n < 1: raise InputError(f'n={n!r}: ask for one photo or more')
+    if type(n) is not int and not isinstance(n, np.integer) or n < 1:
+        raise InputError(f'n={n!r}: ask for one photo or more')
     if not torch.is_tensor(query) or query.ndim != 2 or not query.is_floating_point():
         raise InputError(f'{where}: the queries are no tensor of embeddings (q, d); embed the sketches first')
     finite(query, f'{where}: a query')
@@ -470,7 +477,8 @@ def _answers(gallery, score, rows):
     "Scores and rows, if every score is a number: NaN comes first in any order"
     if score.isfinite().all(): return score, rows
     name = name_of(gallery, int(rows[~score.isfinite()][0]))
-    raise InputError(f'{gallery.folder}: the score of {name!r} is NaN or infinite; look at M, and at the features with verify_gallery')
+    cure = 'look at M, and at the features with verify_gallery'
+    raise InputError(f'{gallery.folder}: the score of {name!r} is NaN or infinite; {cure}')
 
 # %% ../nbs/33_gallery.ipynb #b468e079
 @torch.no_grad()
@@ -504,11 +512,11 @@ class _Projections(list):
 
 def _same_projections(gallery, projections, embedder):
     "Refuse projections of another gallery, under another M, or of fewer segments"
-    cure = 'call projections_of again'
-    if len(projections) < len(gallery.rows): raise InputError(f'{gallery.folder}: has grown since its projections; {cure}')
-    if not isinstance(projections, _Projections): return
-    if projections.uid != gallery.card['uid']: raise InputError(f'{gallery.folder}: these projections are of another gallery; {cure}')
-    if projections.under.differs(embedder): raise InputError(f'{gallery.folder}: these projections are under another M; {cure}')
+    why = 'has grown since its projections' if len(projections) < len(gallery.rows) else ''
+    if isinstance(projections, _Projections):
+        if projections.uid != gallery.card['uid']: why = 'the projections are of another gallery'
+        elif projections.under.differs(embedder): why = 'the projections are under another M'
+    if why: raise InputError(f'{gallery.folder}: {why}; call projections_of again')
 
 # %% ../nbs/33_gallery.ipynb #32012e56
 @torch.no_grad()
@@ -538,7 +546,7 @@ def _keep(gallery, folder, params, kind):
             card['checks'][file.name] = _check(file)
             _write_card(folder, card)
 
-# %% ../nbs/33_gallery.ipynb #2bc5c0d5
+# %% ../nbs/33_gallery.ipynb #9067139f
 def projections_of(
     gallery:Gallery,
     params:dict,     # M
@@ -553,7 +561,8 @@ def projections_of(
         finite(params['weight'], f'{gallery.folder}: M')
         _keep(gallery, folder, params, kind)
     checks, cure = _kept(folder)['checks'], f'delete {folder}: it is made again'
-    parts = [_map(f, checks.get(f.name), np.float32, (s['count'], d), cure) for f, s in zip(files, gallery.card['segments'])]
+    shapes = [(s['count'], d) for s in gallery.card['segments']]
+    parts = [_map(f, checks.get(f.name), np.float32, shape, cure) for f, shape in zip(files, shapes)]
     return _Projections(parts, gallery.card['uid'], digest)
 
 # %% ../nbs/33_gallery.ipynb #a57916c2
@@ -577,7 +586,8 @@ def _new_index(factory, z):
         index = faiss.index_factory(z.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
         if not index.is_trained: index.train(z)
     except (RuntimeError, TypeError) as e:
-        raise InputError(f'factory={factory!r}: FAISS cannot make it of {z.shape[1]} numbers, {len(z)} photos; try SQfp16') from e
+        of = f'{z.shape[1]} numbers, {len(z)} photos'
+        raise InputError(f'factory={factory!r}: FAISS cannot make it of {of}; try SQfp16') from e
     return index
 
 # %% ../nbs/33_gallery.ipynb #7541ffd7
@@ -600,13 +610,13 @@ def build_shortlist(
 # %% ../nbs/33_gallery.ipynb #986e01da
 def _same(shortlist, gallery, embedder=None):
     "Refuse an index of another gallery, of more photos than are there, or under another M"
-    where = gallery.folder
-    if shortlist.uid != gallery.card['uid']: raise InputError(f'{where}: the index belongs to another gallery; build it again')
-    if shortlist.index.ntotal > gallery.total:
-        raise InputError(f'{where}: the index has photos that the gallery lacks; open the gallery again, or build the index')
-    if shortlist.under.differs(embedder):
-        cure = 'build it again, or say Embedder(..., base=M before the step)'
-        raise InputError(f'{where}: the index was built under another M; {cure}')
+    why, cure = '', 'build it again'
+    if shortlist.uid != gallery.card['uid']: why = 'the index belongs to another gallery'
+    elif shortlist.index.ntotal > gallery.total:
+        why, cure = 'the index has photos that the gallery lacks', 'open the gallery again or build the index again'
+    elif shortlist.under.differs(embedder):
+        why, cure = 'the index was built under another M', 'build it again, or say Embedder(..., base=its M)'
+    if why: raise InputError(f'{gallery.folder}: {why}; {cure}')
 
 # %% ../nbs/33_gallery.ipynb #331ea77d
 def _alive_only(index, gallery):
@@ -628,9 +638,16 @@ def _may_shortlist(gallery, shortlist, embedder, sides, short):
     _same(shortlist, gallery, embedder)
     if short < 1: raise InputError(f'short={short!r}: a shortlist has one photo or more')
     if any(q.shape != (len(sides[0]), shortlist.index.d) for q in sides):
-        given = ' and '.join(str(tuple(q.shape)) for q in sides)
-        raise InputError(f'{gallery.folder}: queries {given} for an index of {shortlist.index.d}; embed them under its M')
-    finite(sides[-1], f'{gallery.folder}: a query')
+        given = f'queries {" and ".join(str(tuple(q.shape)) for q in sides)} for an index of {shortlist.index.d}'
+        raise InputError(f'{gallery.folder}: {given}; embed them under its M')
+    if len(sides) > 1: finite(sides[1], f'{gallery.folder}: a query')
+
+def _far(found, rows, indexed):
+    "Which of the sorted `rows` are on the shortlist of others only, (q, rows)"
+    far = np.repeat(rows[None] < indexed, len(found), 0)
+    query, there = np.nonzero(found >= 0)
+    far[query, np.searchsorted(rows, found[query, there])] = False
+    return far
 
 # %% ../nbs/33_gallery.ipynb #57e545af
 @torch.no_grad()
@@ -647,9 +664,9 @@ def search(
     found = np.concatenate([_near(shortlist, gallery, q, short) for q in sides], 1)
     new = np.arange(shortlist.index.ntotal, gallery.total)       # not indexed yet: all of them are looked at
     rows = np.union1d(found[found >= 0], new[gallery.alive[new]])
-    near = torch.as_tensor(np.stack([np.isin(rows, f) for f in found]) | (rows >= shortlist.index.ntotal))
-    if (near.sum(1) < n).any(): return exact(gallery, query, embedder, n)
-    score = (query@embedder(read_rows(gallery, rows)).T).masked_fill(~near, -torch.inf)
+    far = _far(found, rows, shortlist.index.ntotal)
+    if (len(rows)-far.sum(1) < n).any(): return exact(gallery, query, embedder, n)
+    score = (query@embedder(read_rows(gallery, rows)).T).masked_fill(torch.from_numpy(far), -torch.inf)
     top, i = score.topk(n, 1)
     return _answers(gallery, top, torch.as_tensor(rows)[i])
 
@@ -661,7 +678,8 @@ def save_shortlist(shortlist, file):
     with writable(file), locked(file):
         with atomic(file) as tmp:
             try: faiss.write_index(shortlist.index, str(tmp))
-            except RuntimeError as e: raise InputError(f'{file}: cannot be written; is there space, and may you?') from e
+            except RuntimeError as e:
+                raise InputError(f'{file}: cannot be written; free some space or choose another folder') from e
             card = dict(kind=KIND, uid=shortlist.uid, rows=shortlist.index.ntotal, under=shortlist.under.digest)
             card['check'] = _check(tmp)
             about.unlink(missing_ok=True)      # an index without a card counts as none

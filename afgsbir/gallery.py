@@ -674,16 +674,12 @@ def search(
 def save_shortlist(shortlist, file):
     "The index, whose it is and under which M, written whole"
     file = Path(file)
-    about = Path(f'{file}.json')
-    with writable(file), locked(file):
-        with atomic(file) as tmp:
-            try: faiss.write_index(shortlist.index, str(tmp))
-            except RuntimeError as e:
-                raise InputError(f'{file}: cannot be written; free some space or choose another folder') from e
-            card = dict(kind=KIND, uid=shortlist.uid, rows=shortlist.index.ntotal, under=shortlist.under.digest)
-            card['check'] = _check(tmp)
-            about.unlink(missing_ok=True)      # an index without a card counts as none
-        with atomic(about) as tmp: tmp.write_text(json.dumps(card))
+    with writable(file), locked(file), atomic(Path(f'{file}.json')) as about, atomic(file) as tmp:
+        try: faiss.write_index(shortlist.index, str(tmp))
+        except RuntimeError as e:
+            raise InputError(f'{file}: cannot be written; free some space or choose another folder') from e
+        card = dict(kind=KIND, uid=shortlist.uid, rows=shortlist.index.ntotal, under=shortlist.under.digest)
+        about.write_text(json.dumps(card | dict(check=_check(tmp))))
 
 # %% ../nbs/33_gallery.ipynb #9194b085
 def load_shortlist(file, gallery):

@@ -156,9 +156,10 @@ def exact_shard(shard, query, embedder, n=10):
 
 # %% ../nbs/38_shards.ipynb #d6d05f24
 def _is_index(file, gallery, embedder):
-    "Whether a whole index is there; one of another shard or M is refused"
-    if not (file.exists() and Path(f'{file}.json').exists()): return False
-    if load_shortlist(file, gallery).under.differs(embedder):
+    "Whether a whole index of this shard is there; one under another M is refused"
+    try: index = load_shortlist(file, gallery)
+    except InputError: return False              # missing, half written, damaged, or another shard's
+    if index.under.differs(embedder):
         raise InputError(f'{file}: was built under another M; delete it to build it again')
     return True
 

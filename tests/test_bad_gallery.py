@@ -9,8 +9,9 @@ from PIL import Image
 
 from afgsbir.adapt import adapt
 from afgsbir.core import InputError
-from afgsbir.gallery import (Embedder, Gallery, append, build_shortlist, create_gallery, delete, exact, extend_shortlist,
-                             load_shortlist, projections_of, read_rows, save_shortlist, search, verify_gallery)
+from afgsbir.gallery import (Embedder, Gallery, append, build_shortlist, create_gallery, delete, exact,
+                             extend_shortlist, load_shortlist, projections_of, read_rows, save_shortlist, search,
+                             verify_gallery)
 from afgsbir.losses import support_loss
 from afgsbir.shards import Server, encode_shard, exact_shard, index_shard, plan, skipped
 
@@ -147,54 +148,66 @@ ASKED = [
     ('query as an array', lambda r: exact(r.g, r.query.numpy(), r.after), 'the queries are no tensor'),
     ('query without a row', lambda r: exact(r.g, r.query[0], r.after), 'the queries are no tensor'),
     ('query of another width', lambda r: exact(r.g, r.query[:, :9], r.after), 'queries of 9 under an M of (16, 48)'),
-    ('M of another width', lambda r: exact(r.g, r.query[:, :2], r.small), 'features of 48, queries of 2 under an M of (2, 3)'),
+    ('M of another width', lambda r: exact(r.g, r.query[:, :2], r.small),
+     'features of 48, queries of 2 under an M of (2, 3)'),
     ('nobody asked for', lambda r: exact(r.g, r.query, r.after, 0), 'n=0: ask for one photo or more'),
     ('half a photo asked for', lambda r: exact(r.g, r.query, r.after, 2.5), 'n=2.5'),
     ('M that is not finite', lambda r: exact(r.g, r.query, Embedder({n: p*NAN for n, p in r.params.items()})),
      'is NaN or infinite; look at M'),
-    ('features of another encoder asked', lambda r: exact(r.g, r.query, Embedder(r.params, encoder='F2')), "not of 'F2'"),
-    ('projections under another M', lambda r: exact(r.g, r.query, Embedder(r.other), projections=projections_of(r.g, r.params)),
+    ('features of another encoder asked', lambda r: exact(r.g, r.query, Embedder(r.params, encoder='F2')),
+     "not of 'F2'"),
+    ('projections under another M',
+     lambda r: exact(r.g, r.query, Embedder(r.other), projections=projections_of(r.g, r.params)),
      'the projections are under another M'),
     ('projections by M that is not finite', lambda r: projections_of(r.g, {n: p+NAN for n, p in r.params.items()}),
      'holds NaN or infinity'),
     ('projections by M for others', lambda r: projections_of(r.g, r.small.params), 'features of 48'),
     ('index of nothing FAISS knows', lambda r: build_shortlist(r.g, r.before, 'magic'), "factory='magic'"),
-    ('index that needs more photos', lambda r: build_shortlist(r.g, r.before, 'IVF9999,Flat'), "factory='IVF9999,Flat'"),
+    ('index that needs more photos', lambda r: build_shortlist(r.g, r.before, 'IVF9999,Flat'),
+     "factory='IVF9999,Flat'"),
     ('index by M that is not finite', lambda r: build_shortlist(r.g, Embedder({n: p*NAN for n, p in r.params.items()})),
      'an embedding: holds NaN'),
 ]
 
 
+def more(embedder): return Embedder({n: p+1 for n, p in embedder.params.items()})
 def indexed(r): return load_shortlist(r.folder/'g'/'index.faiss', r.g)
 
 
 ASKED += [
     ('index under another M', lambda r: search(r.g, indexed(r), r.query, Embedder(r.other)), 'built under another M'),
     ('index of sketches', lambda r: search(r.g, indexed(r), r.query, Embedder(r.params, 0)), 'built under another M'),
-    ('index extended under another M', lambda r: extend_shortlist(indexed(r), r.g, Embedder(r.other)), 'another M; build'),
+    ('index extended under another M', lambda r: extend_shortlist(indexed(r), r.g, Embedder(r.other)),
+     'another M; build'),
     ('index of another gallery', lambda r: search(Gallery(r.folder/'bytes'), indexed(r), r.query, r.after),
      'bytes: the index belongs to another gallery; build it again'),
-    ('index loaded for another gallery', lambda r: load_shortlist(r.folder/'g'/'index.faiss', Gallery(r.folder/'bytes')),
+    ('index loaded for another gallery',
+     lambda r: load_shortlist(r.folder/'g'/'index.faiss', Gallery(r.folder/'bytes')),
      'the index belongs to another gallery'),
-    ('index that is not there', lambda r: load_shortlist(r.folder/'g'/'no.faiss', r.g), 'no.faiss: not an index of ours'),
+    ('index that is not there', lambda r: load_shortlist(r.folder/'g'/'no.faiss', r.g),
+     'no.faiss: not an index of ours'),
     ('index that is a card', lambda r: load_shortlist(r.folder/'g'/'card.json', r.g), 'not an index of ours'),
-    ('search by NaN before the step', lambda r: search(r.g, indexed(r), r.query, r.after, r.query*NAN), 'a query: holds NaN'),
+    ('search by NaN before the step', lambda r: search(r.g, indexed(r), r.query, r.after, r.query*NAN),
+     'a query: holds NaN'),
     ('search by fewer before the step', lambda r: search(r.g, indexed(r), r.query, r.after, r.query[:1]),
      'queries (3, 16) and (1, 16) for an index of 16'),
-    ('search by others of any M', lambda r: search(r.g, indexed(r), r.query[:, :4], lambda x: x[:, :4]), 'for an index of 16'),
+    ('search by others of any M', lambda r: search(r.g, indexed(r), r.query[:, :4], lambda x: x[:, :4]),
+     'for an index of 16'),
     ('shortlist of none', lambda r: search(r.g, indexed(r), r.query, r.after, short=0), 'short=0'),
     ('shard plan with a name twice', lambda r: plan(['a', 'a'], [1, 2]), "two photos 'a'"),
     ('shard plan with a number', lambda r: plan([1], [1]), 'the name 1 is no string'),
     ('shards of nothing', lambda r: plan(['a'], [1], 0), 'size=0: a shard holds one photo'),
-    ('work of no plan', lambda r: encode_shard(dict(shard='../x', names=['a'], files=['b']), r.folder, None), 'not a shard of a'),
+    ('work of no plan', lambda r: encode_shard(dict(shard='../x', names=['a'], files=['b']), r.folder, None),
+     'not a shard of a'),
     ('work of another plan', lambda r: encode_shard(r.work[0] | dict(names=list('xyz')), r.folder/'s', None),
      'shard-000000: holds other photos than the plan; delete it'),
-    ('an error mode nobody knows', lambda r: encode_shard(r.work[0], r.folder/'s', None, on_error='hope'), 'choose stop or skip'),
+    ('an error mode nobody knows', lambda r: encode_shard(r.work[0], r.folder/'s', None, on_error='hope'),
+     'choose stop or skip'),
     ('pictures of no size', lambda r: encode_shard(r.work[0], r.folder/'s', None, 0), 'size=0'),
     ('shard that is not there', lambda r: exact_shard(r.folder/'s'/'x', r.query, r.small), 'x: no gallery'),
-    ('shard asked under another M', lambda r: Server(r.shards).ask(r.query[:, :2], Embedder({n: p+1 for n, p in r.small.params.items()})),
+    ('shard asked under another M', lambda r: Server(r.shards).ask(r.query[:, :2], more(r.small)),
      'another M'),
-    ('shard indexed under another M', lambda r: index_shard(r.shards[0], Embedder({n: p+1 for n, p in r.small.params.items()})),
+    ('shard indexed under another M', lambda r: index_shard(r.shards[0], more(r.small)),
      'index.faiss: was built under another M; delete it'),
 ]
 
@@ -247,42 +260,58 @@ HARMED = [
     ('names cut short', lambda r: cut(r.file(0, '.txt')), opened, '.txt: its bytes changed'),
     ('letter of a name flipped', lambda r: flip(4444)(r.file(0, '.txt')), opened, '.txt: its bytes changed'),
     ('names that are no text', lambda r: r.file(0, '.txt').write_bytes(b'\xff\xfe'), opened, 'missing or damaged'),
-    ('names fewer, no checksums', lambda r: (r.card(checks={}), r.file(0, '.txt').write_text('a')), opened, '1 names for 2000'),
+    ('names fewer, no checksums', lambda r: (r.card(checks={}), r.file(0, '.txt').write_text('a')), opened,
+     '1 names for 2000'),
     ('scales missing', lambda r: r.file(0, '.scale.npy', 'bytes').unlink(), in_bytes, '.scale.npy: missing or damaged'),
-    ('scales flipped', lambda r: flip(300)(r.file(0, '.scale.npy', 'bytes')), in_bytes, '.scale.npy: its bytes changed'),
-    ('bytes exchanged between galleries', lambda r: swap(r.file(0), r.file(0, '.npy', 'bytes')), in_bytes, 'holds float16'),
+    ('scales flipped', lambda r: flip(300)(r.file(0, '.scale.npy', 'bytes')), in_bytes,
+     '.scale.npy: its bytes changed'),
+    ('bytes exchanged between galleries', lambda r: swap(r.file(0), r.file(0, '.npy', 'bytes')), in_bytes,
+     'holds float16'),
     ('deleted rows missing', lambda r: gone_rows(r).unlink(), opened, 'missing or damaged'),
     ('deleted rows flipped', lambda r: flip(128)(gone_rows(r)), opened, 'its bytes changed'),
     ('deleted rows unknown', unknown_rows, opened, 'names rows that are not there'),
-    ('feature NaN, no checksums: asked', feature_nan, lambda r: exact(r.g, r.query, r.after), "the score of 'p7' is NaN"),
+    ('feature NaN, no checksums: asked', feature_nan, lambda r: exact(r.g, r.query, r.after),
+     "the score of 'p7' is NaN"),
     ('feature NaN, no checksums: verified', feature_nan, verified, 'a feature in rows 0 to'),
-    ('card missing', lambda r: (r.folder/'g'/'card.json').unlink(), opened, 'its card.json is missing; restore it from a copy'),
-    ('card empty', lambda r: (r.folder/'g'/'card.json').write_text(''), opened, 'card.json: not the card of a gallery of ours'),
+    ('card missing', lambda r: (r.folder/'g'/'card.json').unlink(), opened,
+     'its card.json is missing; restore it from a copy'),
+    ('card empty', lambda r: (r.folder/'g'/'card.json').write_text(''), opened,
+     'card.json: not the card of a gallery of ours'),
     ('card half', lambda r: cut(r.folder/'g'/'card.json'), opened, 'card.json: not the card'),
     ('card a list', lambda r: (r.folder/'g'/'card.json').write_text('[1]'), opened, 'card.json: not the card'),
-    ('card a folder', lambda r: ((r.folder/'g'/'card.json').unlink(), (r.folder/'g'/'card.json').mkdir()), opened, 'card.json: not'),
+    ('card a folder', lambda r: ((r.folder/'g'/'card.json').unlink(), (r.folder/'g'/'card.json').mkdir()), opened,
+     'card.json: not'),
     ('card of another kind', lambda r: r.card(kind='afgsbir gallery 99'), opened, 'card.json: not the card'),
     ('card without numbers', lambda r: r.card(dim=-3), opened, 'card.json: not the card'),
-    ('card that leaves the folder', lambda r: r.card(segments=[dict(name='../x', count=1)]), opened, 'card.json: not the card'),
+    ('card that leaves the folder', lambda r: r.card(segments=[dict(name='../x', count=1)]), opened,
+     'card.json: not the card'),
     ('card with more photos', lambda r: r.card(segments=[s | dict(count=3000) for s in r.card()['segments']]), opened,
      'not what the card says'),
     ('append to a damaged gallery', lambda r: r.file(0).unlink(), lambda r: add(['a'])(r), 'missing or damaged'),
     ('projections missing in part', lambda r: cut(r.kept()), kept, 'missing or damaged; delete'),
     ('projections flipped', lambda r: flip(200)(r.kept()), kept, 'it is made again'),
     ('projections flipped between the pieces', lambda r: flip(9000)(r.kept()), verified, 'its bytes changed; delete'),
-    ('card of the projections garbled', lambda r: r.kept().with_name('card.json').write_text('{'), kept, 'it is made again'),
-    ('index cut short', lambda r: cut(r.folder/'g'/'index.faiss'), loaded, 'index.faiss: differs from its card; build it again'),
+    ('card of the projections garbled', lambda r: r.kept().with_name('card.json').write_text('{'), kept,
+     'it is made again'),
+    ('index cut short', lambda r: cut(r.folder/'g'/'index.faiss'), loaded,
+     'index.faiss: differs from its card; build it again'),
     ('index flipped', lambda r: flip(20000)(r.folder/'g'/'index.faiss'), loaded, 'index.faiss: differs from its card'),
-    ('index flipped: verified', lambda r: flip(20000)(r.folder/'g'/'index.faiss'), verified, 'its bytes changed; build it again'),
-    ('index without a card', lambda r: (r.folder/'g'/'index.faiss.json').unlink(), loaded, 'not an index of ours; build it'),
-    ('index with a card of nothing', lambda r: (r.folder/'g'/'index.faiss.json').write_text('[]'), loaded, 'not an index of ours'),
+    ('index flipped: verified', lambda r: flip(20000)(r.folder/'g'/'index.faiss'), verified,
+     'its bytes changed; build it again'),
+    ('index without a card', lambda r: (r.folder/'g'/'index.faiss.json').unlink(), loaded,
+     'not an index of ours; build it'),
+    ('index with a card of nothing', lambda r: (r.folder/'g'/'index.faiss.json').write_text('[]'), loaded,
+     'not an index of ours'),
     ('indices exchanged', lambda r: swap(*(s/'index.faiss' for s in r.shards)), in_shards, 'differs from its card'),
-    ('indices exchanged with their cards', lambda r: [swap(*(s/f for s in r.shards)) for f in ('index.faiss', 'index.faiss.json')],
+    ('indices exchanged with their cards', lambda r: [swap(*(s/f for s in r.shards)) for f in ('index.faiss',
+     'index.faiss.json')],
      in_shards, 'shard-000000: the index belongs to another gallery'),
-    ('shard without an index', lambda r: (r.shards[1]/'index.faiss').unlink(), in_shards, 'not an index of ours; build it again'),
+    ('shard without an index', lambda r: (r.shards[1]/'index.faiss').unlink(), in_shards,
+     'not an index of ours; build it again'),
     ('shard damaged', lambda r: flip(129)(r.file(0, '.npy', 's/shard-000001')),
      lambda r: encode_shard(r.work[1], r.folder/'s', None), 'its bytes changed; restore it from a copy or build'),
-    ('shard without a card', lambda r: (r.shards[0]/'card.json').unlink(), lambda r: encode_shard(r.work[0], r.folder/'s', None),
+    ('shard without a card', lambda r: (r.shards[0]/'card.json').unlink(),
+     lambda r: encode_shard(r.work[0], r.folder/'s', None),
      'shard-000000: its card.json is missing'),
     ('shard of another encoder', lambda r: r.card('s/shard-000000', encoder='G at 8 px'),
      lambda r: encode_shard(r.work[0], r.folder/'s', Named()), "encoded by 'G at 8 px', not by 'F at 128 px'"),
@@ -306,13 +335,16 @@ def nothing(r): pass
 
 
 PICTURES = [
-    ('picture garbled', spoil, mean_colour, "1.png: not a readable image; replace it, or leave such pictures out with on_error='skip'"),
+    ('picture garbled', spoil, mean_colour,
+     "1.png: not a readable image; replace it, or leave such pictures out with on_error='skip'"),
     ('picture missing', lose, mean_colour, '2.png: '),
     ('encoder without rows', nothing, lambda x: mean_colour(x)[0], 'the encoder made (3,) of 3 pictures'),
     ('encoder of fewer rows', nothing, lambda x: mean_colour(x)[1:], 'the encoder made (2, 3) of 3 pictures'),
     ('encoder of arrays', nothing, lambda x: mean_colour(x).numpy(), 'it should be a tensor (n, dim)'),
-    ('encoder that is not finite', nothing, lambda x: mean_colour(x)*NAN, "what the encoder made of 'a' to 'c': holds NaN"),
-    ('encoder past half precision', nothing, lambda x: mean_colour(x)*1e9, "shard-000000: the feature of 'a' is not finite in half"),
+    ('encoder that is not finite', nothing, lambda x: mean_colour(x)*NAN,
+     "what the encoder made of 'a' to 'c': holds NaN"),
+    ('encoder past half precision', nothing, lambda x: mean_colour(x)*1e9,
+     "shard-000000: the feature of 'a' is not finite in half"),
 ]
 
 
@@ -330,12 +362,13 @@ def test_unreadable_pictures_are_left_out_and_counted(room):
     assert encode_shard(room.work[0], room.folder/'s', None, on_error='skip') == shard           # it is there
     refuses(room, lambda r: encode_shard(r.work[0], r.folder/'s', None), 'lacks 1 unreadable pictures')
     for i in range(6): (room.folder/'pictures'/f'{i}.png').write_bytes(b'')
-    refuses(room, lambda r: encode_shard(r.work[1], r.folder/'s', mean_colour, 8, on_error='skip'), 'none of its 3 pictures')
+    none = lambda r: encode_shard(r.work[1], r.folder/'s', mean_colour, 8, on_error='skip')
+    refuses(room, none, 'none of its 3 pictures')
 
 
 # Names that come back as they went in
-NAMES = [' leading', 'trailing ', '', '\ttab', 'ünïcödé', 'e\u0301', '日本', '🦊', 'a\udcff', '\ud800', '../up', '/abs', 'a,b"c', '\ufeff',
-         '\xa0', 'C:\\x', '\x1b[31m', 'x'*5000]
+NAMES = [' leading', 'trailing ', '', '\ttab', 'ünïcödé', 'e\u0301', '日本', '🦊', 'a\udcff', '\ud800', '../up',
+         '/abs', 'a,b"c', '\ufeff', '\xa0', 'C:\\x', '\x1b[31m', 'x'*5000]
 
 
 @pytest.mark.parametrize('dtype', ['float16', 'int8'])
@@ -351,8 +384,9 @@ def test_fewer_photos_than_asked_for(room):
     "Neither deleted photos nor places without a photo are answered, on either path"
     keep = ['p1', 'p2', 'p4', 'p77']
     g = delete(room.g, [n for n in room.g.row_of if n not in keep])
-    for got in (exact(g, room.query, room.after), exact(g, room.query, room.after, projections=projections_of(g, room.params)),
-                search(g, indexed(room), room.query, room.after, room.query), search(g, indexed(room), room.query, room.after, short=1)):
+    ask, kept = (room.query, room.after), projections_of(g, room.params)
+    for got in (exact(g, *ask), exact(g, *ask, projections=kept), search(g, indexed(room), *ask, room.query),
+                search(g, indexed(room), *ask, short=1)):
         assert got[0].shape == (3, 4) and got[0].isfinite().all()
         assert got[1].sort().values.tolist() == [[1, 2, 4, 77]]*3
     g = delete(g, keep)
@@ -373,7 +407,8 @@ def test_an_index_that_is_no_use_is_built_again(room):
 def test_an_old_handle_and_a_newer_index(room):
     old = room.g
     index = extend_shortlist(indexed(room), append(room.g, room.x[:1], ['new']), room.before)
-    refuses(room, lambda r: search(old, index, r.query, r.after), 'has photos that the gallery lacks; open the gallery again')
+    says = 'has photos that the gallery lacks; open the gallery again'
+    refuses(room, lambda r: search(old, index, r.query, r.after), says)
     assert search(room.g, index, room.query, room.after)[1].shape == (3, 10)
 
 
@@ -401,7 +436,8 @@ class FullAfter:
 FULL = [
     ('rows', 'posix_fallocate', 0, add(['a', 'b'])), ('replacing', 'posix_fallocate', 1, add(['p9'], replace=True)),
     ('deleted rows', 'posix_fallocate', 0, lambda r: delete(r.g, ['p9'])), ('names', 'fsync', 0, add(['a', 'b'])),
-    ('card', 'fsync', 2, add(['a', 'b'])), ('index', 'fsync', 0, lambda r: save_shortlist(indexed(r), r.folder/'g'/'index.faiss')),
+    ('card', 'fsync', 2, add(['a', 'b'])),
+    ('index', 'fsync', 0, lambda r: save_shortlist(indexed(r), r.folder/'g'/'index.faiss')),
     ('projections', 'posix_fallocate', 1, lambda r: projections_of(r.g, r.other)),
 ]
 
@@ -410,7 +446,8 @@ FULL = [
 def test_full_disk(room, monkeypatch, what, times, ask):
     monkeypatch.setattr(os, what, FullAfter(getattr(os, what), times))
     before = state(room.folder/'g')
-    with pytest.raises(InputError, match='(?i): no space left on device; nothing was changed; free some space$'): ask(room)
+    says = '(?i): no space left on device; nothing was changed; free some space$'
+    with pytest.raises(InputError, match=says): ask(room)
     left = {k: v for k, v in state(room.folder/'g').items() if 'outputs-' not in k}
     assert left == {k: v for k, v in before.items() if 'outputs-' not in k}
     monkeypatch.undo()
@@ -474,7 +511,8 @@ def test_read_only(closed, ask):
     said = as_nobody(lambda: ask(closed))
     assert said.endswith('Permission denied; nothing was changed; choose a folder that you may write to'), said
     assert state(closed.folder) == before
-    assert as_nobody(lambda: (search(closed.g, indexed(closed), closed.query, closed.after), kept(closed))) == 'no error'
+    look = lambda: (search(closed.g, indexed(closed), closed.query, closed.after), kept(closed))
+    assert as_nobody(look) == 'no error'
 
 
 def test_what_may_not_be_read(closed):
@@ -486,8 +524,9 @@ def test_leftovers_are_cleared_by_the_next_writer(room):
     "Those of killed writers, and nothing of the user's"
     g, mine = room.folder/'g', ['segment-notes.txt', 'deleted.npy', 'photos.txt', '.segment-x.tmp', 'segment-1.npy']
     for name in mine: (g/name).write_text('mine')
-    for name in ('segment-00002.npy', 'segment-00002-0123abcd.txt', 'segment-00002-0123abcd.scale.npy', 'deleted-000000003.npy',
-                 '.segment-00002.txt.77.tmp', '.card.json.0a0a0a0a-77-0a0a0a0a.tmp', '.deleted-000000004-0a0a0a0a.npy.9.tmp'):
+    for name in ('segment-00002.npy', 'segment-00002-0123abcd.txt', 'segment-00002-0123abcd.scale.npy',
+                 'deleted-000000003.npy', '.segment-00002.txt.77.tmp', '.card.json.0a0a0a0a-77-0a0a0a0a.tmp',
+                 '.deleted-000000004-0a0a0a0a.npy.9.tmp'):
         (g/name).write_text('left')
     before = {f for f in state(g) if Path(f).is_file() and Path(f).read_bytes() != b'left'}
     after = state(append(room.g, room.x[:1], ['a']).folder)

@@ -4,11 +4,11 @@ import os, signal, threading, time
 import numpy as np, pytest, torch
 from PIL import Image
 
-from afgsbir.core import rng
+from afgsbir.core import InputError, rng
 from afgsbir.base import SKETCH
 from afgsbir.gallery import Embedder, Gallery, read_rows
 from afgsbir.meta import Adapter
-from afgsbir.shards import Server, encode_shard, exact_shard, index_shard, merge, plan
+from afgsbir.shards import Server, encode_shard, exact_shard, index_shard, merge, plan, skipped
 from afgsbir.shards import encode_with_ray, exact_with_ray, serve_with_ray
 
 ray = pytest.importorskip('ray', reason="ray is not installed; pip install 'afgsbir[cluster]'")
@@ -86,3 +86,22 @@ def test_search_survives_a_killed_worker(cluster, pictures, tmp_path):
     ask = serve_with_ray(shards, workers=2)
     one = Server(shards).ask(query, embedder, short=5)
     assert ask(query, embedder, short=5) == one == alone                 # a shortlist of everything is exact
+
+
+def test_what_a_worker_cannot_do_is_told_in_one_line(cluster, pictures, tmp_path):
+    (broken := tmp_path/'broken.png').write_bytes(b'no picture')
+    work = pictures[:2] + [pictures[2] | dict(files=[str(broken), *pictures[2]['files'][1:]])]
+    def refused(says, f, *args, **options):
+        with pytest.raises(InputError) as e: f(*args, **options)
+        assert says in str(e.value) and len(str(e.value).splitlines()) == 1, e.value
+    refused("broken.png: ", encode_with_ray, work, tmp_path/'s', slow_encoder(), size=16)
+    assert sorted(os.listdir(tmp_path/'s')) == ['shard-000000', 'shard-000001']          # the others are there, whole
+    shards = encode_with_ray(work, tmp_path/'s', slow_encoder(), size=16, on_error='skip')
+    assert [len(skipped(s)) for s in shards] == [0, 0, 1] and len(Gallery(shards[2])) == 4
+    query, embedder = torch.ones(1, 2), Embedder(dict(weight=torch.ones(2, 128), bias=torch.zeros(1, 2)))
+    refused('nowhere: no gallery', exact_with_ray, [tmp_path/'nowhere'], query, embedder)
+    refused('holds NaN', exact_with_ray, shards, query*torch.nan, embedder)
+    refused('no shards to ask', exact_with_ray, [], query, embedder)
+    refused('not an index of ours; build it again', serve_with_ray(shards, workers=1), query, embedder)
+    for s in shards: index_shard(s, embedder, 'Flat')
+    refused('queries of 1', serve_with_ray(shards, workers=1), query[:, :1], embedder)

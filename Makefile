@@ -37,7 +37,7 @@ data-research: setup
 
 # every reference run that is not there yet; needs data-research
 runs: data
-	snakemake -j $(JOBS)
+	snakemake -j $(JOBS) all default
 
 # the primary table: does the default adaptation pay? needs data-research; minutes, not hours
 primary: data

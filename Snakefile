@@ -22,7 +22,7 @@ def whitened(dataset, part=''): return f'{OUT}/test/{dataset}-whitened{part}/row
 rule all:
     input:
         expand(f'{OUT}/test/{{dataset}}-{{base}}-{{seed}}/rows.csv', dataset=BENCHMARKS, base=BASES, seed=SEEDS),
-        expand(f'{OUT}/test/{{dataset}}-untrained/rows.csv', dataset=BENCHMARKS)
+        expand(f'{OUT}/test/{{dataset}}-untrained/rows.csv', dataset=BENCHMARKS), [whitened(d) for d in BENCHMARKS]
 
 rule train:
     input: 'nbs/settings/{collection}-train.yaml'
@@ -69,7 +69,7 @@ def kind(w): return 'folds' if w.part.startswith('-fold') else getattr(w, 'colle
 def part_of(w):
     "Further parameters of a fit: its fold, its left-out sketcher, its seeds"
     _, name, n = w.part.split('-') if w.part else ('', '', '')
-    more = dict(fold=f'-p fold {n}', leave=f"-p leave '\"{n}\"'").get(name, '')
+    more = dict(fold=f'-p fold {n} -p trained_on {w.collection}', leave=f"-p leave '\"{n}\"'").get(name, '')
     return more + (f" -p seeds '[{config['seeds']}]'" if 'seeds' in config else '')
 
 rule fit:
@@ -87,10 +87,12 @@ rule test_whitened:
         system=lambda w: f'{OUT}/fit/{w.dataset if w.part or w.dataset == "emoji" else "sketchy_mini"}-whitened{w.part}/system-{SEEDS[0]}.safetensors'
     output: f'{OUT}/test/{{dataset}}-whitened{{part}}/rows.csv'
     log: 'data/.log/test-{dataset}-whitened{part}.log'
-    params: system=lambda w, input: input.system.removeprefix(OUT+'/').rsplit('/', 1)[0]
+    params:
+        system=lambda w, input: input.system.removeprefix(OUT+'/').rsplit('/', 1)[0],
+        extras=lambda w: "-p extras '[centre-alone, centre+mirror, centre+gallery, centre+mirror+gallery]'" if '-leave-' in w.part else ''
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/{wildcards.dataset}-whitened{wildcards.part} "
-           "-p systems '[{params.system}]' >{log} 2>&1"
+           "-p dataset {wildcards.dataset} -p systems '[{params.system}]' {params.extras} >{log} 2>&1"
 
 # What `make run` shows: every system of the emoji collection asked in one run
 rule demo:
@@ -101,7 +103,8 @@ rule demo:
     output: f'{OUT}/test/emoji-demo/rows.csv'
     log: 'data/.log/demo.log'
     params: systems=lambda w, input: ', '.join(['untrained', *(f.removeprefix(OUT+'/').rsplit('/', 1)[0] for f in [*input.trained, input.fitted])])
-    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/emoji-demo -p systems '[{params.systems}]' >{log} 2>&1"
+    threads: workflow.cores
+    shell: "export OMP_NUM_THREADS={threads}; {PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/emoji-demo -p systems '[{params.systems}]' >{log} 2>&1"
 
 rule anatomy:
     input: 'nbs/settings/sketchy_mini-anatomy.yaml'

@@ -147,9 +147,9 @@ def validate(learner, maps, tasks, s, device='cpu'):
 
 # %% ../nbs/30_train.ipynb #4ccfc280
 def trained_state(learner):
-    "All tensors but those of the frozen stages"
+    "A copy of all tensors but those of the frozen stages"
     tensors = learner.state_dict().items()
-    return {n: t.detach().cpu().contiguous() for n, t in tensors if not n.startswith('encoder.frozen')}
+    return {n: t.detach().cpu().contiguous().clone() for n, t in tensors if not n.startswith('encoder.frozen')}
 
 def save_tensors(tensors, file, **facts):
     "Tensors and what should be known of them as one safetensors file, written whole"

@@ -55,7 +55,7 @@ RANGES = {name: limits for names, limits in _LIMITS.items() for name in names.sp
 
 # %% ../nbs/03_runs.ipynb #b7953e65
 WORDS = dict(   # the texts that may stand for a parameter, or for each of several
-    by=('category', 'sketcher', 'collection'), split=('train', 'val', 'test'), protocols=('disjoint', 'overlap'),
+    by=('', 'category', 'sketcher', 'collection'), split=('train', 'val', 'test'), protocols=('disjoint', 'overlap'),
     galleries=('with', 'without'), mixed_precision=('no', 'bf16', 'fp16'))
 _TEXTS = ('systems', 'steps', 'extras', 'exclude', 'candidates')   # where they are lists, lists of names
 _LISTS = ('ks', 'covers', 'many', 'seeds', 'protocols', 'galleries', 'memory_tasks', 'photos')   # never empty
@@ -70,7 +70,7 @@ def _number(name, value):
 
 def _number_or_text(name, value):
     "The same for a text, and for whatever has no table"
-    if name in WORDS: return '' if value in WORDS[name] else f'choose among {", ".join(WORDS[name])}'
+    if name in WORDS: return '' if value in WORDS[name] else f'choose among {", ".join(filter(None, WORDS[name]))}'
     if type(value) is float and not math.isfinite(value): return 'must be a finite number'
     return '' if type(value) in (bool, int, float, str) else 'must be a number, a text, or lists and mappings of them'
 

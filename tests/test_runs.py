@@ -1,5 +1,5 @@
 "A run as a user starts it: killed and resumed, misspelt, and its parameters recorded."
-import os, random, subprocess, sys, time
+import os, random, shutil, subprocess, sys, time
 from pathlib import Path
 
 import pandas as pd, psutil, pytest, yaml
@@ -33,6 +33,27 @@ def both(outputs):
     return (outputs/'test/t/rows.csv').read_bytes()
 
 
+KILLS = int(os.environ.get('AFGSBIR_KILLS', 3))
+
+
+def killed(outputs, notebook, moments, **given):
+    "Start a run and `kill -9` it and its kernel, once for each moment: seconds, or a function that waits; none or all of it is there"
+    args, how = command(notebook, outputs, **given)
+    for moment in moments:
+        p = subprocess.Popen(args, cwd=ROOT, env=how['env'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(moment(p) if callable(moment) else moment)
+        children = psutil.Process(p.pid).children(recursive=True) if p.poll() is None else []
+        for process in [*children, p]:
+            try: process.kill()
+            except psutil.NoSuchProcess: pass
+        p.wait(); psutil.wait_procs(children, timeout=10)
+        there = {f.name for f in (outputs/given['run']).glob('*')}
+        assert there <= {'state'} or 'params.yaml' in there and list((outputs/given['run']).glob('system-*')), there
+
+
+def moments(key, n, seconds): return [random.Random(f'{key} {i}').uniform(0, seconds) for i in range(n)]
+
+
 @pytest.fixture(scope='module')
 def whole(tmp_path_factory):
     out = tmp_path_factory.mktemp('whole')
@@ -50,29 +71,40 @@ def test_rows_and_record(whole):
     assert record['settings']['steps'] == 60 and record['card_hash'] and record['commit'] and record['wall_seconds'] > 0
 
 
-def test_killed_three_times(whole, tmp_path):
-    "kill -9 while training, three times: the rows are the same, byte for byte"
-    rng, state = random.Random(0), tmp_path/'fit/t/state/state.pt'
-    for kill in range(3):
-        args, how = command('40_train', tmp_path, run='fit/t', options=SMOKE, save_every=1)
-        how.pop('capture_output'); how.pop('text')
-        p = subprocess.Popen(args, **how, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        seen = state.stat().st_mtime_ns if state.exists() else 0
-        deadline = time.time()+180
-        unchanged = lambda: not state.exists() or state.stat().st_mtime_ns == seen
-        while p.poll() is None and time.time() < deadline and unchanged(): time.sleep(.02)
-        time.sleep(rng.random()*.3)
-        assert p.poll() is None, 'the run ended before it could be killed'
-        for process in [*psutil.Process(p.pid).children(recursive=True), p]: process.kill()  # SIGKILL
-        p.wait()
-        assert state.exists() and not (tmp_path/'fit/t/system-0.safetensors').exists()
-    assert both(tmp_path) == whole[1]
+def test_killed_while_training(whole, tmp_path):
+    "kill -9 at moments that a seed picks, the first of them after a saved state: the rows are the same, byte for byte"
+    state = tmp_path/'fit/t/state/state.pt'
+    def begun(p):
+        while p.poll() is None and not state.exists(): time.sleep(.02)
+        return .1
+    seconds = yaml.safe_load((whole[0]/'fit/t/params.yaml').read_text())['wall_seconds']
+    killed(tmp_path, '40_train', [begun, *moments('train', KILLS-1, seconds)], run='fit/t', options=SMOKE, save_every=1)
+    assert state.exists() and both(tmp_path) == whole[1]
+    assert not [f for f in tmp_path.rglob('*') if f.name.startswith('.')]        # what the killed ones left is cleared
+
+
+def test_goes_on_only_with_its_own(whole, tmp_path):
+    "A state of other tasks or settings is refused, and stays"
+    shutil.copytree(whole[0]/'fit/t/state', tmp_path/'fit/t/state')
+    before = (tmp_path/'fit/t/state/state.pt').read_bytes()
+    for given, why in ((dict(fold=1), 'other tasks'), (dict(seed=1), 'other settings')):
+        done = run('40_train', tmp_path, run='fit/t', options=SMOKE, **given)
+        assert done.returncode == 2 and why in done.stderr and len(done.stderr.strip().splitlines()) == 1
+        assert (tmp_path/'fit/t/state/state.pt').read_bytes() == before
+
+
+def test_the_grid_writes_where_the_user_wants(tmp_path):
+    "Snakemake's rules make files under AFGSBIR_OUTPUTS, unless `out` says otherwise"
+    for env, config, out in ((dict(AFGSBIR_OUTPUTS=str(tmp_path)), [], tmp_path), ({}, [f'out={tmp_path}/o'], tmp_path/'o')):
+        args = ['snakemake', '-n', '--nolock', *(['--config', *config, '--'] if config else []), f'{out}/test/emoji-untrained/rows.csv']
+        done = subprocess.run([sys.executable, '-m', *args], cwd=ROOT, env=os.environ | env, capture_output=True, text=True)
+        assert done.returncode == 0 and 'untrained' in done.stdout+done.stderr, done.stderr
 
 
 @pytest.mark.parametrize('given, message', [
     (dict(stpes=3), "no parameter 'stpes'"), (dict(seed='one'), 'must be of type int'),
     (dict(base='magic'), 'not a base that is trained'),
-    (dict(options=dict(stpes=3)), 'no such setting'), (dict(trained_on='nowhere'), 'run data_prep/')])
+    (dict(options=dict(stpes=3)), "no parameter 'stpes'"), (dict(options=dict(d=16_000)), 'choose as many or fewer'), (dict(trained_on='nowhere'), 'run data_prep/')])
 def test_wrong_parameters(tmp_path, given, message):
     done = run('40_train', tmp_path, run='fit/x', **given)
     assert done.returncode == 2 and message in done.stderr and len(done.stderr.strip().splitlines()) == 1

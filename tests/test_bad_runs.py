@@ -30,36 +30,56 @@ def one_line(capsys, call, code=2):
 
 # name = value of which run | what stands in the line
 PARAMETERS = [
-    ('41', 'run', '', 'under outputs/'), ('41', 'run', '../x', 'under outputs/'), ('41', 'run', '/tmp/x', 'under outputs/'),
-    ('41', 'run', 'a/../../x', 'under outputs/'), ('41', 'run', '.x', 'under outputs/'), ('41', 'run', 'a/.git', 'under outputs/'),
-    ('41', 'run', 'a\0b', 'under outputs/'), ('41', 'run', 'a\nb', 'under outputs/'), ('41', 'run', 'x'*300, 'under outputs/'),
-    ('41', 'dataset', '../emoji', 'must be a name'), ('41', 'dataset', '/data/emoji', 'must be a name'), ('41', 'dataset', '', 'must be a name'),
-    ('40', 'trained_on', 'a/b', 'must be a name'), ('42', 'trained_on', '..', 'must be a name'), ('43', 'diverse', '.cache', 'must be a name'),
+    ('41', 'run', '', 'under outputs/'), ('41', 'run', '../x', 'under outputs/'),
+    ('41', 'run', '/tmp/x', 'under outputs/'),
+    ('41', 'run', 'a/../../x', 'under outputs/'), ('41', 'run', '.x', 'under outputs/'),
+    ('41', 'run', 'a/.git', 'under outputs/'),
+    ('41', 'run', 'a\0b', 'under outputs/'), ('41', 'run', 'a\nb', 'under outputs/'),
+    ('41', 'run', 'x'*300, 'under outputs/'),
+    ('41', 'dataset', '../emoji', 'must be a name'), ('41', 'dataset', '/data/emoji', 'must be a name'),
+    ('41', 'dataset', '', 'must be a name'),
+    ('40', 'trained_on', 'a/b', 'must be a name'), ('42', 'trained_on', '..', 'must be a name'),
+    ('43', 'diverse', '.cache', 'must be a name'),
     ('44', 'collection', '../x', 'must be a name'), ('41', 'systems', ['fit/a', '../../b'], 'under outputs/'),
-    ('41', 'systems', ['fit/a', 'fit/a'], 'stands twice'), ('41', 'systems', [3], 'under outputs/'), ('42', 'base', '/etc', 'under outputs/'),
-    ('41', 'ks', [], 'must not be empty'), ('41', 'ks', [0], 'ks=0'), ('41', 'ks', [5, 1000], 'ks=1000'), ('41', 'ks', [5, 5], 'stands twice'),
-    ('41', 'ks', ['5'], "ks='5'"), ('41', 'ks', [2.5], 'whole number'), ('41', 'ks', [True], 'whole number'), ('41', 'ks', 5, 'type list'),
+    ('41', 'systems', ['fit/a', 'fit/a'], 'stands twice'), ('41', 'systems', [3], 'under outputs/'),
+    ('42', 'base', '/etc', 'under outputs/'),
+    ('41', 'ks', [], 'must not be empty'), ('41', 'ks', [0], 'ks=0'), ('41', 'ks', [5, 1000], 'ks=1000'),
+    ('41', 'ks', [5, 5], 'stands twice'),
+    ('41', 'ks', ['5'], "ks='5'"), ('41', 'ks', [2.5], 'whole number'), ('41', 'ks', [True], 'whole number'),
+    ('41', 'ks', 5, 'type list'),
     ('41', 'n_draws', 0, 'n_draws=0'), ('41', 'eval_seed', -1, 'eval_seed=-1'), ('41', 'show_k', -1, 'from 0 to 500'),
     ('41', 'protocols', [], 'must not be empty'), ('41', 'protocols', ['both'], 'choose among disjoint, overlap'),
-    ('41', 'galleries', ['none'], 'choose among with, without'), ('41', 'split', 'tset', 'choose among train, val, test'),
-    ('41', 'by', 'colour', 'choose among category'), ('41', 'steps', [1], 'must be a text'), ('41', 'flips', 1, 'type bool'),
+    ('41', 'galleries', ['none'], 'choose among with, without'),
+    ('41', 'split', 'tset', 'choose among train, val, test'),
+    ('41', 'by', 'colour', 'choose among category'), ('41', 'steps', [1], 'must be a text'),
+    ('41', 'flips', 1, 'type bool'),
     ('41', 'options', dict(size=7), 'size=7'), ('41', 'extras', 'csls', 'type list'),
-    ('40', 'options', dict(lr=NAN), 'lr=nan'), ('40', 'options', dict(lr=INF), 'lr=inf'), ('40', 'options', dict(steps=0), 'steps=0'),
-    ('40', 'options', dict(k=0), 'k=0'), ('40', 'options', dict(d=99999), 'd=99999 must be a whole number from 1 to 16384'),
-    ('40', 'options', dict(steps='many'), "steps='many'"), ('40', 'options', dict(cut=99), 'cut=99'), ('40', 'options', [], 'type dict'),
-    ('40', 'fold', -2, 'fold=-2'), ('40', 'fold', 1000, 'fold=1000'), ('40', 'folds', 1, 'folds=1'), ('40', 'seed', -1, 'seed=-1'),
+    ('40', 'options', dict(lr=NAN), 'lr=nan'), ('40', 'options', dict(lr=INF), 'lr=inf'),
+    ('40', 'options', dict(steps=0), 'steps=0'),
+    ('40', 'options', dict(k=0), 'k=0'),
+    ('40', 'options', dict(d=99999), 'd=99999 must be a whole number from 1 to 16384'),
+    ('40', 'options', dict(steps='many'), "steps='many'"), ('40', 'options', dict(cut=99), 'cut=99'),
+    ('40', 'options', [], 'type dict'),
+    ('40', 'fold', -2, 'fold=-2'), ('40', 'fold', 1000, 'fold=1000'), ('40', 'folds', 1, 'folds=1'),
+    ('40', 'seed', -1, 'seed=-1'),
     ('40', 'seed', 2**40, 'seed='), ('40', 'save_every', 0, 'save_every=0'), ('40', 'processes', 0, 'processes=0'),
-    ('40', 'mixed_precision', 'fp8', 'choose among no, bf16, fp16'), ('40', 'exclude', ['dog', 'dog'], 'stands twice'), ('40', 'exclude', [3], 'must be a text'),
-    ('42', 'seeds', [], 'must not be empty'), ('42', 'seeds', [0, 0], 'stands twice'), ('42', 'cross', 1, 'cross=1'), ('42', 'closed', dict(shrink=-5), 'shrink=-5'),
-    ('42', 'closed', dict(shrink=NAN), 'shrink=nan'), ('42', 'features', dict(grid=0), 'grid=0'), ('42', 'learning', dict(ks=[0]), 'ks=0'),
-    ('42', 'learning', dict(lr=-1.), 'lr=-1'), ('43', 'covers', [0], 'covers=0'), ('43', 'k', 0, 'k=0'), ('44', 'rounds', 0, 'rounds=0'), ('44', 'people', -1, 'people=-1'),
-    ('40', 'stpes', 3, "no parameter 'stpes'"), ('40', 1, 3, 'no parameter 1'), ('40', 'seed', None, 'type int'), ('40', 'seed', '0', 'type int')]
+    ('40', 'mixed_precision', 'fp8', 'choose among no, bf16, fp16'), ('40', 'exclude', ['dog', 'dog'], 'stands twice'),
+    ('40', 'exclude', [3], 'must be a text'),
+    ('42', 'seeds', [], 'must not be empty'), ('42', 'seeds', [0, 0], 'stands twice'), ('42', 'cross', 1, 'cross=1'),
+    ('42', 'closed', dict(shrink=-5), 'shrink=-5'),
+    ('42', 'closed', dict(shrink=NAN), 'shrink=nan'), ('42', 'features', dict(grid=0), 'grid=0'),
+    ('42', 'learning', dict(ks=[0]), 'ks=0'),
+    ('42', 'learning', dict(lr=-1.), 'lr=-1'), ('43', 'covers', [0], 'covers=0'), ('43', 'k', 0, 'k=0'),
+    ('44', 'rounds', 0, 'rounds=0'), ('44', 'people', -1, 'people=-1'),
+    ('40', 'stpes', 3, "no parameter 'stpes'"), ('40', 1, 3, 'no parameter 1'), ('40', 'seed', None, 'type int'),
+    ('40', 'seed', '0', 'type int')]
 
 
 @pytest.mark.parametrize('notebook, name, value, message', PARAMETERS)
 def test_parameters(notebook, name, value, message):
     with pytest.raises(InputError) as e: check_parameters({name: value}, parameters(NB[notebook]), NB[notebook].name)
-    assert message in str(e.value) and str(e.value).startswith(NB[notebook].name) and len(str(e.value).splitlines()) == 1
+    said = str(e.value)
+    assert message in said and said.startswith(NB[notebook].name) and len(said.splitlines()) == 1
 
 
 def test_what_is_documented_is_allowed():
@@ -68,15 +88,20 @@ def test_what_is_documented_is_allowed():
     kinds = dict(train='40', test='41', fit='42', anatomy='43', bench='44')
     for f in sorted((ROOT/'nbs/settings').glob('*.yaml')):
         check_parameters(yaml.safe_load(f.read_text()), parameters(NB[kinds[f.stem.rsplit('-', 1)[-1]]]))
-    for leave in (1, '1', 'anna'): assert check_parameters(dict(leave=leave), parameters(NB['42']))['leave'] == str(leave)
+    for leave in (1, '1', 'anna'):
+        assert check_parameters(dict(leave=leave), parameters(NB['42']))['leave'] == str(leave)
     settings(**{n: v for n, v in asdict(settings()).items()})
     assert not set(RANGES) & set(WORDS)
 
 
-SETTINGS = [(dict(lr=NAN), 'lr=nan'), (dict(rate=0.), 'rate=0.0'), (dict(weight_decay=-.1), 'weight_decay=-0.1'), (dict(clip=0.), 'clip'),
-            (dict(margin_start=1.), 'margin_start'), (dict(soft=-1.), 'soft'), (dict(outer_margin=INF), 'outer_margin'), (dict(val_every=0), 'val_every'),
-            (dict(val_draws=0), 'val_draws'), (dict(views=0), 'views'), (dict(depth=0), 'depth'), (dict(n_tasks=0), 'n_tasks'), (dict(pool='grid0'), "pool='grid0'"),
-            (dict(pool='grid999'), 'pool='), (dict(k=20), 'n_photo=12'), (dict(size=10**6), 'size='), (dict(by='x'), 'choose among'), (dict(swap=1), 'type bool')]
+SETTINGS = [(dict(lr=NAN), 'lr=nan'), (dict(rate=0.), 'rate=0.0'), (dict(weight_decay=-.1), 'weight_decay=-0.1'),
+    (dict(clip=0.), 'clip'),
+            (dict(margin_start=1.), 'margin_start'), (dict(soft=-1.), 'soft'), (dict(outer_margin=INF), 'outer_margin'),
+            (dict(val_every=0), 'val_every'),
+            (dict(val_draws=0), 'val_draws'), (dict(views=0), 'views'), (dict(depth=0), 'depth'),
+            (dict(n_tasks=0), 'n_tasks'), (dict(pool='grid0'), "pool='grid0'"),
+            (dict(pool='grid999'), 'pool='), (dict(k=20), 'n_photo=12'), (dict(size=10**6), 'size='),
+            (dict(by='x'), 'choose among'), (dict(swap=1), 'type bool')]
 
 
 @pytest.mark.parametrize('options, message', SETTINGS)
@@ -86,11 +111,16 @@ def test_settings(options, message):
 
 
 # bytes of a settings file | what stands in the line
-FILES = [(b'seed: [1', 'not YAML'), (b'- a\n- b', 'must hold lines'), (b'5', 'must hold lines'), (b'run: a\nrun: b', 'run stands twice'),
-         (b'options: {d: 1, d: 2}', 'd stands twice'), (b'options:\n\td: 1', 'line 2'), (b'options: {lr: .nan}', 'lr=nan'), (b'options: {lr: .inf}', 'lr=inf'),
-         (b'run: 2020-01-01', 'type str'), (b'options: {when: 2020-01-01}', 'must be a number, a text'), (b'run: 2020-99-99', 'not YAML'),
-         (b'\xff\xfe\x00\x01', 'not text'), (b'\0\0\0', 'not YAML'), (b'a: &a [*a]', 'alias'), (b'['*800, 'not YAML'), (b'!!python/name:os.x', 'not YAML'),
-         (b'? [a]\n: 1', 'not YAML'), (b'run: *x', 'not YAML'), (b'a: 1\n---\nb: 2', 'not YAML'), (b'run: ../x', 'under outputs/'), (b'seed: !!int x', 'not YAML')]
+FILES = [(b'seed: [1', 'not YAML'), (b'- a\n- b', 'must hold lines'), (b'5', 'must hold lines'),
+    (b'run: a\nrun: b', 'run stands twice'),
+         (b'options: {d: 1, d: 2}', 'd stands twice'), (b'options:\n\td: 1', 'line 2'),
+         (b'options: {lr: .nan}', 'lr=nan'), (b'options: {lr: .inf}', 'lr=inf'),
+         (b'run: 2020-01-01', 'type str'), (b'options: {when: 2020-01-01}', 'must be a number, a text'),
+         (b'run: 2020-99-99', 'not YAML'),
+         (b'\xff\xfe\x00\x01', 'not text'), (b'\0\0\0', 'not YAML'), (b'a: &a [*a]', 'alias'), (b'['*800, 'not YAML'),
+         (b'!!python/name:os.x', 'not YAML'),
+         (b'? [a]\n: 1', 'not YAML'), (b'run: *x', 'not YAML'), (b'a: 1\n---\nb: 2', 'not YAML'),
+         (b'run: ../x', 'under outputs/'), (b'seed: !!int x', 'not YAML')]
 
 
 @pytest.mark.parametrize('content, message', FILES)
@@ -102,10 +132,14 @@ def test_settings_files(tmp_path, capsys, monkeypatch, content, message):
 
 
 # arguments | what stands in the line
-ARGUMENTS = [(['nbs/99.ipynb'], 'no such notebook'), (['nbs'], 'no such notebook'), (['README.md'], 'not a notebook'), (['nbs/00_core.ipynb'], '0 cells are tagged'),
-             (['{nb}', '-f', 'no.yaml'], 'no such settings file'), (['{nb}', '-f', 'nbs'], 'no such settings file'), (['{nb}', '-f', 'nbs/index.ipynb'], "no parameter 'cells'"),
-             (['{nb}', '-p', 'options', '{'], '-p options {: not YAML'), (['{nb}', '-p', 'run', ''], 'type str'), (['{nb}', '-p', 'run', '/x'], 'under outputs/'),
-             (['{nb}', '-p', 'seed', 'one'], 'must be of type int'), (['nbs/99.ipynb', '-o', 'x.ipynb'], 'no such notebook')]
+ARGUMENTS = [(['nbs/99.ipynb'], 'no such notebook'), (['nbs'], 'no such notebook'), (['README.md'], 'not a notebook'),
+    (['nbs/00_core.ipynb'], '0 cells are tagged'),
+             (['{nb}', '-f', 'no.yaml'], 'no such settings file'), (['{nb}', '-f', 'nbs'], 'no such settings file'),
+             (['{nb}', '-f', 'nbs/index.ipynb'], "no parameter 'cells'"),
+             (['{nb}', '-p', 'options', '{'], '-p options {: not YAML'), (['{nb}', '-p', 'run', ''], 'type str'),
+             (['{nb}', '-p', 'run', '/x'], 'under outputs/'),
+             (['{nb}', '-p', 'seed', 'one'], 'must be of type int'),
+             (['nbs/99.ipynb', '-o', 'x.ipynb'], 'no such notebook')]
 
 
 @pytest.mark.parametrize('argv, message', ARGUMENTS)
@@ -118,8 +152,11 @@ def test_arguments(tmp_path, capsys, monkeypatch, argv, message):
 
 @pytest.mark.parametrize('content, message', [
     ('', 'not a notebook'), ('{}', 'not a notebook'), ('[]', 'not a notebook'), ('{"cells": []}', '0 cells are tagged'),
-    (nbformat.v4.new_notebook(), '0 cells are tagged'), (nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell('x = ', metadata=dict(tags=['parameters']))]), 'cannot be read'),
-    (nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell('x = 1', metadata=dict(tags=['parameters']))]), 'has no parameter `run`')])
+    (nbformat.v4.new_notebook(), '0 cells are tagged'),
+    (nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell('x = ', metadata=dict(tags=['parameters']))]),
+    'cannot be read'),
+    (nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell('x = 1', metadata=dict(tags=['parameters']))]),
+    'has no parameter `run`')])
 def test_notebooks(tmp_path, content, message):
     (tmp_path/'n.ipynb').write_text(content if type(content) is str else json.dumps(content))
     with pytest.raises(InputError) as e: run_notebook(tmp_path/'n.ipynb', {})
@@ -138,15 +175,24 @@ def other(facts, **settings): return facts | dict(settings=facts['settings'] | s
 
 BIAS = 'match.adapter.params.bias'
 SYSTEMS = {   # what is done to a system | what stands in the line
-    'nothing said': (lambda t, f: (t, {}), 'not a system of ours'), 'facts are a list': (lambda t, f: (t, [1]), 'not a system of ours'),
-    'a tensor is missing': (lambda t, f: (without(t, BIAS), f), 'does not fit its own settings'), 'a tensor too many': (lambda t, f: (t | dict(x=torch.ones(1)), f), 'does not fit its own settings'),
-    'another shape': (lambda t, f: (t | {BIAS: torch.ones(1, 9)}, f), 'not a system of ours'), 'nan': (lambda t, f: (t | {BIAS: torch.full((1, 8), NAN)}, f), f'{BIAS}: holds NaN'),
-    'infinity': (lambda t, f: (t | {BIAS: torch.full((1, 8), -INF)}, f), 'holds NaN or infinity'), 'an unknown setting': (lambda t, f: (t, other(f, more=1)), "no parameter 'more'"),
-    'a setting out of range': (lambda t, f: (t, other(f, size=-1)), 'size=-1'), 'a setting of another type': (lambda t, f: (t, other(f, d='8')), 'must be of type int'),
-    'another cut': (lambda t, f: (t, other(f, cut=99)), 'cut=99'), 'a hub': (lambda t, f: (t, other(f, backbone='hf_hub:timm/x')), 'may ask the network'),
-    'a folder': (lambda t, f: (t, other(f, backbone='local-dir:/x')), 'may ask the network'), 'weights to fetch': (lambda t, f: (t, other(f, backbone='resnet50', pretrained=True)), 'allow_download=True'),
-    'features to fetch': (lambda t, f: (t, dict(base='whitened', features=dict(backbone='vgg16'))), 'allow_download=True'), 'unknown features': (lambda t, f: (t, dict(base='whitened', features=dict(x=1))), 'not a system of ours'),
-    'no base': (lambda t, f: (t, without(f, 'base')), 'not a system of ours'), 'no such rule': (lambda t, f: (t, f | dict(chosen='x', rules={})), 'not a system of ours')}
+    'nothing said': (lambda t, f: (t, {}), 'not a system of ours'),
+    'facts are a list': (lambda t, f: (t, [1]), 'not a system of ours'),
+    'a tensor is missing': (lambda t, f: (without(t, BIAS), f), 'does not fit its own settings'),
+    'a tensor too many': (lambda t, f: (t | dict(x=torch.ones(1)), f), 'does not fit its own settings'),
+    'another shape': (lambda t, f: (t | {BIAS: torch.ones(1, 9)}, f), 'not a system of ours'),
+    'nan': (lambda t, f: (t | {BIAS: torch.full((1, 8), NAN)}, f), f'{BIAS}: holds NaN'),
+    'infinity': (lambda t, f: (t | {BIAS: torch.full((1, 8), -INF)}, f), 'holds NaN or infinity'),
+    'an unknown setting': (lambda t, f: (t, other(f, more=1)), "no parameter 'more'"),
+    'a setting out of range': (lambda t, f: (t, other(f, size=-1)), 'size=-1'),
+    'a setting of another type': (lambda t, f: (t, other(f, d='8')), 'must be of type int'),
+    'another cut': (lambda t, f: (t, other(f, cut=99)), 'cut=99'),
+    'a hub': (lambda t, f: (t, other(f, backbone='hf_hub:timm/x')), 'may ask the network'),
+    'a folder': (lambda t, f: (t, other(f, backbone='local-dir:/x')), 'may ask the network'),
+    'weights to fetch': (lambda t, f: (t, other(f, backbone='resnet50', pretrained=True)), 'allow_download=True'),
+    'features to fetch': (lambda t, f: (t, dict(base='whitened', features=dict(backbone='vgg16'))), 'allow_download'),
+    'unknown features': (lambda t, f: (t, dict(base='whitened', features=dict(x=1))), 'not a system of ours'),
+    'no base': (lambda t, f: (t, without(f, 'base')), 'not a system of ours'),
+    'no such rule': (lambda t, f: (t, f | dict(chosen='x', rules={})), 'not a system of ours')}
 
 
 @pytest.mark.parametrize('case', SYSTEMS)
@@ -155,7 +201,8 @@ def test_systems(tmp_path, system, case):
     tensors, facts = change(*system)
     save_file(tensors, str(tmp_path/'s.safetensors'), dict(facts=json.dumps(facts)))
     with pytest.raises(InputError) as e: load_system(tmp_path/'s.safetensors')
-    assert message in str(e.value) and len(str(e.value).splitlines()) == 1
+    said = str(e.value)
+    assert message in said and said.startswith(f'{tmp_path}/s.safetensors: ') and len(said.splitlines()) == 1
 
 
 def test_damaged_systems(tmp_path, system):
@@ -176,9 +223,12 @@ ABOUT = dict(settings=dict(d=8), collection='a', hash='1', tasks=[['x'], ['y']])
 
 def state(**change): return dict.fromkeys(('run', 'learner', 'opt', 'schedule'), {}) | dict(about=ABOUT | change)
 
-STATES = [(b'', 'cannot be read'), (b'\0'*50, 'cannot be read'), (torch.ones(2), 'not a state of this version'), ([], 'not a state of this version'),
-          (dict(settings={}, run={}), 'not a state of this version'), (state(hash='2'), 'other hash'), (state(tasks=[['x'], ['z']]), 'other tasks'),
-          (state(settings=dict(d=9)), 'other settings'), (state(collection='b'), 'other collection'), (print, 'cannot be read')]
+STATES = [(b'', 'cannot be read'), (b'\0'*50, 'cannot be read'), (torch.ones(2), 'not a state of this version'),
+    ([], 'not a state of this version'),
+          (dict(settings={}, run={}), 'not a state of this version'), (state(hash='2'), 'other hash'),
+          (state(tasks=[['x'], ['z']]), 'other tasks'),
+          (state(settings=dict(d=9)), 'other settings'), (state(collection='b'), 'other collection'),
+          (print, 'cannot be read')]
 
 
 @pytest.mark.parametrize('content, message', STATES)
@@ -191,7 +241,8 @@ def test_states(tmp_path, content, message):
 
 
 @pytest.mark.parametrize('name, content, message', [
-    ('rows.csv', b'', 'cannot be read'), ('rows.csv', b'a,b\n1,2\n', 'lacks the columns'), ('rows.csv', b'\xff\xfe', 'cannot be read'),
+    ('rows.csv', b'', 'cannot be read'), ('rows.csv', b'a,b\n1,2\n', 'lacks the columns'),
+    ('rows.csv', b'\xff\xfe', 'cannot be read'),
     ('photos.parquet', b'', 'cannot be read'), ('photos.parquet', b'PAR1', 'cannot be read')])
 def test_rows(tmp_path, name, content, message):
     (tmp_path/'test/a').mkdir(parents=True)
@@ -223,10 +274,13 @@ NUMBERS = {   # what is asked | what the message begins with
     'scores': (lambda bad, at: ranks(torch.tensor([[1., bad]]), torch.tensor([at])), 'scores'),
     'rows': (lambda bad, at: evaluate(raw, features(bad, at), [TASK], (1,), 1), 'scores'),
     'closed form': (lambda bad, at: fit_base(features(bad, at), [TASK], d=3), 'features of the tasks to fit on'),
-    'projections': (lambda bad, at: projections(dict(weight=torch.ones(3, 4), bias=torch.ones(2, 3)), features(bad, at), [TASK]), "M's projections of"),
+    'projections': (lambda bad,
+    at: projections(dict(weight=torch.ones(3, 4), bias=torch.ones(2, 3)), features(bad, at), [TASK]),
+    "M's projections of"),
     'features': (lambda bad, at: features_of(Broken(), Broken(), [TASK]), 'features of sketches'),
     'loss': (lambda bad, at: descend(lambda step: torch.tensor(bad), None, [at]), 'the loss of step'),
-    'system': (lambda bad, at: save_tensors(dict(m=torch.tensor([0., bad])), 'nowhere/x.safetensors'), 'nowhere/x.safetensors: m')}
+    'system': (lambda bad, at: save_tensors(dict(m=torch.tensor([0., bad])), 'nowhere/x.safetensors'),
+    'nowhere/x.safetensors: m')}
 
 
 @pytest.mark.parametrize('bad', [NAN, INF, -INF])
@@ -242,16 +296,19 @@ def page(folder, *sources, kernel='python3'):
     "A notebook with a parameter `run` and more cells"
     cells = [nbformat.v4.new_code_cell(s) for s in ("run = 'a'", *sources)]
     cells[0].metadata.tags = ['parameters']
-    book = nbformat.v4.new_notebook(cells=cells, metadata=dict(kernelspec=dict(name=kernel, language='python', display_name=kernel)))
+    book = nbformat.v4.new_notebook(cells=cells,
+        metadata=dict(kernelspec=dict(name=kernel, language='python', display_name=kernel)))
     nbformat.write(book, folder/'n.ipynb')
     return folder/'n.ipynb'
 
 
-FOUND = "from pathlib import Path; import os; here = Path(os.environ['AFGSBIR_RESULTS']); (here/'rows.csv').write_text('a')"
+FOUND = ("import os; from pathlib import Path\n"
+         "(Path(os.environ['AFGSBIR_RESULTS'])/'rows.csv').write_text('a')")
 
 
 @pytest.mark.parametrize('last, message', [
-    ('os.kill(os.getpid(), 9)', 'its kernel died'), ("raise SystemExit('over')", 'SystemExit: over'), ('raise KeyboardInterrupt', 'KeyboardInterrupt')])
+    ('os.kill(os.getpid(), 9)', 'its kernel died'), ("raise SystemExit('over')", 'SystemExit: over'),
+    ('raise KeyboardInterrupt', 'KeyboardInterrupt')])
 def test_late_failures(tmp_path, capsys, monkeypatch, last, message):
     "Rows were written, then the run failed: they are not there"
     monkeypatch.setenv('AFGSBIR_OUTPUTS', str(tmp_path/'outputs'))
@@ -263,18 +320,21 @@ def test_late_failures(tmp_path, capsys, monkeypatch, last, message):
 def test_no_kernel(tmp_path, monkeypatch):
     monkeypatch.setenv('AFGSBIR_OUTPUTS', str(tmp_path/'outputs'))
     with pytest.raises(InputError, match="no kernel 'nowhere'"): run_notebook(page(tmp_path), {}, 'nowhere')
-    with pytest.raises(InputError, match="no kernel 'nowhere'"): execute_page(page(tmp_path), tmp_path/'o.ipynb', 'nowhere')
+    with pytest.raises(InputError, match="no kernel 'nowhere'"):
+        execute_page(page(tmp_path), tmp_path/'o.ipynb', 'nowhere')
     left = {f.name for f in [*tmp_path.iterdir(), *(tmp_path/'outputs/a').iterdir()]}
     assert left <= {'n.ipynb', 'outputs', 'failed.ipynb', 'o.failed.ipynb'}
 
 
 @pytest.mark.parametrize('sig, code, message', [('SIGINT', 130, 'interrupted'), ('SIGTERM', 143, '')])
 def test_interrupted(tmp_path, sig, code, message):
-    "Ctrl-C and SIGTERM while a cell works: at most one line, no kernel and nothing half-written left, what an earlier one left cleared"
+    "Ctrl-C and SIGTERM while a cell works: at most one line; no kernel is left, and nothing half-written"
     out = tmp_path/'outputs'
-    notebook = page(tmp_path, FOUND+f"; Path('{tmp_path}/begun').touch()", 'import subprocess; subprocess.run(["sleep", "300"])')
-    args = [sys.executable, '-m', 'afgsbir.runs', str(notebook)]
-    p = subprocess.Popen(args, cwd=ROOT, env=os.environ | dict(AFGSBIR_OUTPUTS=str(out)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    notebook = page(tmp_path, FOUND+f"\nPath('{tmp_path}/begun').touch()",
+        'import subprocess; subprocess.run(["sleep", "300"])')
+    args, env = [sys.executable, '-m', 'afgsbir.runs', str(notebook)], os.environ | dict(AFGSBIR_OUTPUTS=str(out))
+    how = dict(cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    p = subprocess.Popen(args, **how)
     while not (tmp_path/'begun').exists() and p.poll() is None: time.sleep(.05)
     time.sleep(.3)
     children = psutil.Process(p.pid).children(recursive=True)
@@ -285,9 +345,11 @@ def test_interrupted(tmp_path, sig, code, message):
     assert not psutil.wait_procs(children, timeout=5)[1] and not list(out.iterdir())
 
 
-# further parameters of a test of untrained features | what stands in the line; the tests of 40 and 42 stand in test_runs and test_default
-LATE = [dict(ks=[500]), dict(show_k=400), dict(steps=['csls']), dict(extras=['nothing:magic']), dict(systems=['fit/none']), dict(dataset='nowhere')]
-WHY = ['can give k=500', 'cannot give 400 pairs', 'csls: no step', 'no such control', 'no system there', 'run data_prep/']
+# further parameters of a test of untrained features | what stands in the line
+LATE = [dict(ks=[500]), dict(show_k=400), dict(steps=['csls']), dict(extras=['nothing:magic']),
+    dict(systems=['fit/none']), dict(dataset='nowhere')]
+WHY = ['can give k=500', 'cannot give 400 pairs', 'csls: no step', 'no such control', 'no system there',
+    'run data_prep/']
 
 
 def test_checked_before_asking(tmp_path, monkeypatch):

@@ -85,7 +85,8 @@ def test_readme_snippets(done, tmp_path, monkeypatch):
     (dict(features=dict(sizze=3)), "features: no parameter 'sizze'"),
     (dict(candidates=['csls', 'csls+gallery', 'magic']), "'magic' is none of"),
     (dict(candidates=['centre-alone']), 'the systems to beat'),
-    (dict(cross=99), 'tasks to learn from'), (dict(learning=dict(ks=[400])), 'no held-out task'),
+    (dict(closed=dict(d=16_000)), 'choose as many or fewer'), (dict(cross=99), 'tasks to learn from'),
+    (dict(learning=dict(ks=[400])), 'no held-out task'),
     (dict(leave='nobody'), "no category 'nobody' to leave out"),
     (dict(trained_on='nowhere'), 'run data_prep/'),
     (dict(base='fit/nothing'), 'no system there')])

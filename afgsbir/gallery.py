@@ -644,10 +644,8 @@ def _may_shortlist(gallery, shortlist, embedder, sides, short):
 
 def _far(found, rows, indexed):
     "Which of the sorted `rows` are on the shortlist of others only, (q, rows)"
-    far = np.repeat(rows[None] < indexed, len(found), 0)
-    query, there = np.nonzero(found >= 0)
-    far[query, np.searchsorted(rows, found[query, there])] = False
-    return far
+    if len(found) == 1: return np.zeros((1, len(rows)), bool)          # one query has no others
+    return ~np.stack([np.isin(rows, f) for f in found]) & (rows < indexed)
 
 # %% ../nbs/33_gallery.ipynb #57e545af
 @torch.no_grad()

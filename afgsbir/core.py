@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['COLUMNS', 'METHODS', 'repo_root', 'source_root', 'data_root', 'outputs_root', 'InputError', 'command', 'scratch',
-           'atomic', 'fill', 'locked', 'cached', 'finite', 'rng', 'seed_torch', 'pick_device', 'method_of', 'save_rows',
-           'load_rows', 'provenance']
+           'atomic', 'fill', 'locked', 'sampled', 'cached', 'finite', 'rng', 'seed_torch', 'pick_device', 'method_of',
+           'save_rows', 'load_rows', 'provenance']
 
 # %% ../nbs/00_core.ipynb #cca0b89c
-import errno, fcntl, glob, os, platform, re, shutil, signal, subprocess, sys, uuid, zlib
+import errno, fcntl, glob, hashlib, json, os, platform, re, shutil, signal, subprocess, sys, uuid, zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -155,16 +155,41 @@ def _lock(lock):
         file.close()
 
 # %% ../nbs/00_core.ipynb #6230525a
+def sampled(file, blocks=16, length=4096):
+    "A digest of a file's size and some blocks of it, the first and the last among them"
+    size = os.stat(file).st_size
+    h = hashlib.sha256(str(size).encode())
+    with open(file, 'rb') as f:
+        for at in np.linspace(0, max(0, size-length), blocks).astype(int):
+            f.seek(at)
+            h.update(f.read(length))
+    return h.hexdigest()[:16]
+
+# %% ../nbs/00_core.ipynb #c5ff0065
+_MARKS = '.marks.json'   # what each file of a cache was when it was made
+
+def _checked(folder):
+    "The folder, unless a file of it is not what was written"
+    try: marks = json.loads((folder/_MARKS).read_text())
+    except (OSError, ValueError): marks = {}
+    for name, mark in marks.items():
+        if not (folder/name).is_file() or sampled(folder/name) != mark:
+            raise InputError(f'{folder/name}: missing or changed since it was written; remove {folder}')
+    return folder
+
 def cached(
     folder,
     write,  # fills an empty folder
+    fixed:bool=True, # nobody will change its files: they are compared with what was written
 )->Path:
     "`folder` as `write` fills it, made only where it is missing"
     folder = Path(folder)
-    if folder.is_dir(): return folder
+    if folder.is_dir(): return _checked(folder)
     with locked(folder), scratch(folder) as tmp:
-        if folder.is_dir(): return folder           # made while we waited
+        if folder.is_dir(): return _checked(folder)           # made while we waited
         tmp.mkdir(); write(tmp)
+        marks = {f.name: sampled(f) for f in sorted(tmp.iterdir()) if f.is_file()}
+        if fixed: (tmp/_MARKS).write_text(json.dumps(marks))
         os.rename(tmp, folder)
     return folder
 

@@ -19,7 +19,7 @@ import numpy as np, pandas as pd
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm.auto import tqdm
 
-from .core import InputError, atomic, command, data_root, fill, rng
+from .core import InputError, atomic, command, data_root, fill, rng, sampled
 
 # %% ../nbs/01_pairs.ipynb #0b817b88
 def _unsayable(text):
@@ -358,16 +358,6 @@ def _digests(folder):
         each[f.name] = own.hexdigest()[:16]
     return whole.hexdigest()[:16], each
 
-def _sample(file, blocks=16, length=4096):
-    "Of a file's size and some blocks of it, the first and the last among them"
-    size = os.stat(file).st_size
-    h = hashlib.sha256(str(size).encode())
-    with open(file, 'rb') as io:
-        for at in np.linspace(0, max(0, size-length), blocks).astype(int):
-            io.seek(at)
-            h.update(io.read(length))
-    return h.hexdigest()[:16]
-
 # %% ../nbs/01_pairs.ipynb #32d14865
 KIND = 'afgsbir collection'
 
@@ -380,7 +370,7 @@ def _card(folder, name, p, s, **facts):
     whole, each = _digests(folder)
     card = dict(kind=KIND, name=name, photos=len(p), sketches=len(s), categories=p.category.nunique(),
                 sketchers=sorted(set(s.sketcher)-{''}), splits=_count(p, s), hash=whole, files=each,
-                sample={f: _sample(folder/f) for f in each}, **facts)
+                sample={f: sampled(folder/f) for f in each}, **facts)
     (folder/'card.json').write_text(json.dumps(card, indent=1))
     return card
 
@@ -542,7 +532,7 @@ def load_collection(
     pixels = [_read_pixels(folder/f'{k}.npy', t, shapes[k]) for k, t in dict(photos=photos, sketches=sketches).items()]
     words = _read_words(folder/'words.npz', card)
     for f, mark in card['sample'].items():
-        with _sound(folder/f): _expect(_sample(folder/f) == mark, folder/f, 'its content is not what was written')
+        with _sound(folder/f): _expect(sampled(folder/f) == mark, folder/f, 'its content is not what was written')
     return Collection(name, photos, sketches, *pixels, card, words)
 
 # %% ../nbs/01_pairs.ipynb #2b5920d0

@@ -116,7 +116,7 @@ def encode_shard(
     if min(size, batch) < 1: raise InputError(f'size={size}, batch={batch}: choose one or more')
     options = dict(size=size, batch=batch, dtype=dtype, on_error=on_error)
     with writable(Path(folder)/work['shard']):
-        out = cached(Path(folder)/work['shard'], lambda tmp: _write_shard(tmp, work, encode, **options))
+        out = cached(Path(folder)/work['shard'], lambda tmp: _write_shard(tmp, work, encode, **options), fixed=False)
     _planned(out, work, _encoder_name(encode, size), on_error)
     return str(out)
 

@@ -59,9 +59,9 @@ def compare(
     r, unit = rows[at & rows.method.isin([method, baseline])], 'unit' if 'unit' in rows else 'task'
     if not {method, baseline} <= set(r.method):
         raise InputError(f'no rows of {method} and {baseline} at k={k}, {protocol}, {gallery}; run the settings again')
-    once = [c for c in ('trained_on', 'dataset', 'fold', 'method', 'seed', unit) if c in r]
+    once = [c for c in ('trained_on', 'dataset', 'fold', 'method', 'seed', 'task', 'unit') if c in r]
     if (twice := r[r.duplicated(once, keep=False)].run.unique()).size:
-        raise InputError(f'{", ".join(twice[:2])}: the same rows twice; choose among the runs')
+        raise InputError(f'{", ".join(map(str, twice[:2]))}: the same rows twice; choose among the runs')
     wide = r.pivot_table(index=unit, columns='method', values=metric, aggfunc='mean').dropna()*100
     a, b = wide[method].to_numpy(), wide[baseline].to_numpy()
     return dict(method=method, baseline=baseline, k=k, metric=metric.capitalize(), mean=a.mean(), span=bootstrap(a),

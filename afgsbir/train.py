@@ -7,7 +7,7 @@ __all__ = ['descend', 'Settings', 'settings', 'make_encoder', 'make_learner', 'm
            'validate', 'trained_state', 'save_tensors', 'load_tensors', 'local_backbone', 'rebuild', 'train']
 
 # %% ../nbs/30_train.ipynb #e061236f
-import json, math, re
+import hashlib, json, math, re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
@@ -151,10 +151,19 @@ def trained_state(learner):
     tensors = learner.state_dict().items()
     return {n: t.detach().cpu().contiguous().clone() for n, t in tensors if not n.startswith('encoder.frozen')}
 
+def _digest(tensors):
+    "Of names, types, shapes and every byte"
+    h = hashlib.sha256()
+    for name, t in sorted(tensors.items()):
+        h.update(f'{name} {t.dtype} {tuple(t.shape)}'.encode())
+        h.update(t.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return h.hexdigest()[:16]
+
 def save_tensors(tensors, file, **facts):
     "Tensors and what should be known of them as one safetensors file, written whole"
     for name, t in tensors.items(): finite(t, f'{file}: {name}')
-    with atomic(file) as tmp: save_file(tensors, str(tmp), dict(facts=json.dumps(facts)))
+    facts = json.dumps(facts | dict(digest=_digest(tensors)))
+    with atomic(file) as tmp: save_file(tensors, str(tmp), dict(facts=facts))
 
 # %% ../nbs/30_train.ipynb #27edc915
 def load_tensors(file):
@@ -165,7 +174,8 @@ def load_tensors(file):
     except FileNotFoundError: raise InputError(f'{file}: no such system; fit it first (40_train or 42_fit)')
     except Exception as e: raise InputError(f'{file}: not a system of ours; fit it again') from e
     for name, t in tensors.items(): finite(t, f'{file}: {name}')
-    return tensors, facts
+    if facts.pop('digest', mark := _digest(tensors)) == mark: return tensors, facts
+    raise InputError(f'{file}: its bytes changed since it was written; fit it again')
 
 # %% ../nbs/30_train.ipynb #58b9944b
 def local_backbone(

@@ -1,5 +1,5 @@
 "Collections from their sources: the messages of bad input, and the research data where they are."
-import os, subprocess, sys
+import os, random, subprocess, sys, time
 from pathlib import Path
 
 import numpy as np, pandas as pd, pytest
@@ -135,3 +135,19 @@ def test_research_data(tmp_path, script, name, photos, sketches):
         split = c.photos.groupby('split').category.nunique().to_dict()
         assert split == dict(train=84, val=20, test=21) and len(c.words) == 125
     if name == 'shoe304': assert c.sketches.groupby('photo').split.nunique().max() == 1
+
+
+@pytest.mark.parametrize('seed', range(int(os.environ.get('AFGSBIR_KILLS', 3))))
+def test_killed_while_preparing(tmp_path, seed):
+    "kill -9 at a moment that the seed picks: the next preparation gives the same collection, and nothing else is left"
+    src = tree(tmp_path/'src', *[f'photo/a/p{i}.png' for i in range(300)], *[f'sketch/a/p{i}-1.png' for i in range(300)])
+    args = ['--name', 'mine', '--source', src, '--size', '128', '--root']
+    command = [sys.executable, 'data_prep/sketchy.py', *map(str, args), str(tmp_path/'out')]
+    p = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while p.poll() is None and not list((tmp_path/'out').glob('.mine.*')): time.sleep(.005)
+    time.sleep(random.Random(seed).random()*.4)
+    p.kill(); p.wait()
+    assert prep('sketchy', *args, tmp_path/'out').returncode == prep('sketchy', *args, tmp_path/'whole').returncode == 0
+    hashes = [load_collection('mine', tmp_path/n).card['hash'] for n in ('out', 'whole')]
+    assert hashes[0] == hashes[1] and sorted(f.name for f in (tmp_path/'out').iterdir()) == ['mine']
+    assert len(list(src.rglob('*.png'))) == 600

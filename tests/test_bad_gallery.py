@@ -477,6 +477,7 @@ def as_nobody(f):
     if not (child := os.fork()):
         said = 'no error'
         try:
+            faiss.omp_set_num_threads(1); torch.set_num_threads(1)       # a fork has no threads to wait for
             if os.getuid() == 0: os.setuid(65534)
             f()
         except InputError as e: said = str(e)

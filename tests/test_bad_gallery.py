@@ -3,7 +3,7 @@ import errno, json, os, shutil, subprocess, sys, tempfile
 from functools import partial
 from pathlib import Path
 
-import numpy as np, pytest, torch
+import faiss, numpy as np, pytest, torch
 import torch.nn.functional as F
 from PIL import Image
 

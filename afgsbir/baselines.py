@@ -165,6 +165,7 @@ def load_system(
         bank = Bank(**_under('bank.', tensors)) if 'rules' in facts else None
         base = _base(tensors, facts, file, allow_download)
         return base._replace(bank=bank, rules=_rules(tensors, facts), facts=facts)
+    except InputError as e: raise e if str(file) in str(e) else InputError(f'{file}: {e}') from e
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as e:
         raise InputError(f'{file}: not a system of ours; fit it again') from e
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from .backbone import Encoder
-from .core import cached, data_root, fill, rng
+from .core import cached, data_root, fill, finite, rng
 from .pairs import Collection
 from .tasks import Features
 
@@ -204,5 +204,5 @@ def features_of(
         rows = torch.cat([getattr(t, attr) for t in tasks]).unique()
         x = torch.zeros(int(rows.max())+1, views, encoder.dim)
         for v in range(views): x[rows, v] = encode(encoder, maps, kind, rows.numpy(), v, device=device)
-        found.append(x)
+        found.append(finite(x, f'features of {kind}'))
     return Features(*found)

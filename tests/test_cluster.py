@@ -1,5 +1,6 @@
 "A local Ray cluster with two workers, one killed while it works, answers as one process does."
 import os, signal, threading, time
+from functools import partial
 
 import numpy as np, pytest, torch
 from PIL import Image
@@ -43,11 +44,14 @@ def slow_encoder(log=None, wait=0.):
 
 
 def kill_first(log):
-    "Once two workers are at work, kill one of them; returns a list that will hold its process number"
+    "Once two are at work, kill one as it begins its next piece; returns a list that will hold its process number"
     killed = []
     def wait():
         until = time.time()+120
         while len(at_work := sorted(int(p) for p in os.listdir(log))) < 2 and time.time() < until: time.sleep(.02)
+        begun = lambda: (log/str(at_work[0])).stat().st_size
+        before = begun()
+        while begun() == before and time.time() < until: time.sleep(.01)
         os.kill(at_work[0], signal.SIGKILL); killed.append(at_work[0])
     threading.Thread(target=wait, daemon=True).start()
     return killed
@@ -73,14 +77,18 @@ def test_search_survives_a_killed_worker(cluster, pictures, tmp_path):
     x = torch.rand(11, 128, generator=torch.Generator().manual_seed(0))
     fast = Adapter(128, 6, 3., soft=.1)(x[None, :4], x[None, 4:8], torch.arange(4)[None])
     embedder, query = Embedder(fast), Embedder(fast, SKETCH)(x[8:])
-    alone = merge([exact_shard(s, query, embedder) for s in shards])
     (log := tmp_path/'log').mkdir()
-    def slow_embed(x):
-        open(f'{log}/{os.getpid()}', 'a').write('x'); time.sleep(.3)
+    def calls(): return sum(f.stat().st_size for f in log.iterdir())
+    def slow_embed(x, seconds=.3):
+        with open(f'{log}/{os.getpid()}', 'a') as f: f.write('x')
+        time.sleep(seconds)
         return embedder(x)
+    alone = merge([exact_shard(s, query, partial(slow_embed, seconds=0)) for s in shards])
+    once = calls()
+    (log/str(os.getpid())).unlink()
     killed = kill_first(log)
     assert exact_with_ray(shards, query, slow_embed) == alone
-    assert killed and len(os.listdir(log)) > 2
+    assert killed and calls() > once                            # what the dead one had begun was begun again
 
     for s in shards: index_shard(s, Embedder(fast.params), 'Flat')
     ask = serve_with_ray(shards, workers=2)

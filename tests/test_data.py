@@ -140,7 +140,8 @@ def test_research_data(tmp_path, script, name, photos, sketches):
 @pytest.mark.parametrize('seed', range(int(os.environ.get('AFGSBIR_KILLS', 3))))
 def test_killed_while_preparing(tmp_path, seed):
     "kill -9 at a moment that the seed picks: the next preparation gives the same collection, and nothing else is left"
-    src = tree(tmp_path/'src', *[f'photo/a/p{i}.png' for i in range(300)], *[f'sketch/a/p{i}-1.png' for i in range(300)])
+    pictures = [name for i in range(300) for name in (f'photo/a/p{i}.png', f'sketch/a/p{i}-1.png')]
+    src = tree(tmp_path/'src', *pictures)
     args = ['--name', 'mine', '--source', src, '--size', '128', '--root']
     command = [sys.executable, 'data_prep/sketchy.py', *map(str, args), str(tmp_path/'out')]
     p = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,0 +1,132 @@
+"Wiring that only its consequences show: each test here fails for one bug that would change numbers in silence."
+import numpy as np, pandas as pd, pytest, torch, torch.nn.functional as F, yaml
+
+from afgsbir.adapt import embed_fast
+from afgsbir.asking import permutation_test
+from afgsbir.base import PHOTO, SKETCH, project
+from afgsbir.core import rng
+from afgsbir.meta import Adapter, Match
+from afgsbir.pairs import load_collection, write_collection
+from afgsbir.regularisers import SCALE, Domain
+from afgsbir.tasks import Episodes
+from afgsbir.train import load_tensors
+from test_runs import SMOKE, run
+
+
+def test_both_kinds_fool_the_judge():
+    "L_D reverses the gradient of photos as of sketches, and leaves the judge's own as it is"
+    chance = torch.Generator().manual_seed(0)
+    x = [torch.randn(n, 5, generator=chance).requires_grad_() for n in (3, 4)]
+    domain = Domain(5, 8)
+    truth = torch.tensor([1.]*3+[0.]*4)
+    plain = F.binary_cross_entropy_with_logits(domain.judge(torch.cat(x)*SCALE).squeeze(1), truth)
+    judge = list(domain.judge.parameters())
+    want, found = (torch.autograd.grad(loss, [*x, *judge]) for loss in (plain, domain(*x)))
+    for sign, a, b in zip([-1, -1, 1, 1, 1, 1], want, found):
+        assert a.abs().max() > 0 and torch.allclose(sign*a, b)
+
+
+def episodes(t=2, k=3, q=4, m=9, dim=6):
+    "Features of sketches and photos, and episodes whose queries ask for other photos than the support's"
+    chance = torch.Generator().manual_seed(1)
+    own = torch.stack([torch.randperm(m, generator=chance)[:k+q] for _ in range(t)])
+    rows = torch.zeros(t, m, dtype=torch.long)
+    e = Episodes(torch.zeros(t, k+q, dtype=torch.long), rows, own, rows == 0, torch.arange(t), k)
+    unit = lambda *shape: F.normalize(torch.randn(*shape, generator=chance), dim=-1)
+    return unit(t, k+q, dim), unit(t, m, dim), e
+
+
+def asked(adapter, xs, xp, e, support, query):
+    "The outer triplet loss (margin .2) of one task at a time, by hand: adapted on some sketches, asked others"
+    losses = []
+    for x, p, own in zip(xs, xp, e.own):
+        fast = adapter(x[None, support], p[None, own[support]], own[None, support])
+        z, y = embed_fast(fast, x[None, query], SKETCH)[0], embed_fast(fast, p[None], PHOTO)[0]
+        gaps = [(z[i]-y[j]).norm() - (z[i]-y[n]).norm()
+                for i, j in enumerate(own[query]) for n in range(len(p)) if n != j]
+        losses.append(F.relu(torch.stack(gaps)+.2).mean())
+    return torch.stack(losses)
+
+
+def test_a_swapped_episode_asks_what_it_did_not_adapt_to():
+    "Match with `swap`: adapted on the support and asked the queries, then the other way round"
+    torch.manual_seed(0)
+    xs, xp, e = episodes()
+    adapter = Adapter(6, 4, rate=2., margin='learned', soft=.1)
+    there = asked(adapter, xs, xp, e, torch.arange(3), torch.arange(3, 7))
+    back = asked(adapter, xs, xp, e, torch.arange(3, 6), torch.arange(3))
+    itself = asked(adapter, xs, xp, e, torch.arange(3, 6), torch.arange(3, 6))
+    assert (back-itself).abs().min() > 1e-3                       # so that the bug would be seen
+    assert torch.allclose(Match(adapter, swap=False)(xs, xp, e), there, atol=1e-5)
+    assert torch.allclose(Match(adapter)(xs, xp, e), (there+back)/2, atol=1e-5)
+
+
+def test_the_margin_does_not_see_lengths():
+    "The predicted margin reads M's outputs at unit length: ten times the same M predicts the same"
+    torch.manual_seed(0)
+    xs, xp, e = episodes()
+    adapter = Adapter(6, 4, margin='predicted')
+    torch.nn.init.normal_(adapter.margin.head[2].weight)
+    seen = []
+    adapter.margin.register_forward_hook(lambda module, given, mu: seen.append(mu.detach()))
+    pairs = xs[:, :3], xp.gather(1, e.own[:, :3, None].expand(-1, -1, 6)), e.own[:, :3]
+    adapter(*pairs)
+    for p in adapter.params.values(): p.data *= 10
+    adapter(*pairs)
+    assert torch.allclose(*seen, atol=1e-6) and (seen[0]-.3).abs().min() > 1e-3
+    z = [F.normalize(project(adapter.params, x, side), dim=-1) for x, side in zip(pairs, (SKETCH, PHOTO))]
+    assert torch.allclose(adapter.margin(*z, e.own[:, :3]), seen[0], atol=1e-6)
+
+
+def test_permutation_test_has_two_sides():
+    a = np.linspace(-.5, 1, 12)
+    zero = np.zeros(12)
+    better, worse = permutation_test(a, zero), permutation_test(zero, a)
+    exact = [(signs*a).mean() for signs in np.array(np.meshgrid(*[[-1, 1]]*12)).reshape(12, -1).T]
+    both = np.mean(np.abs(exact) >= a.mean()-1e-12)
+    assert .05 < both < .3 and better == worse == pytest.approx(both, abs=.015)
+
+
+SMALL = ['time', 'sport', 'food-prepared', 'game', 'animal-bird', 'place-building', 'book-paper']
+
+
+def small(root, noise):
+    "Some categories of the emoji collection, drawn by two; the pictures of the test are noise where asked"
+    c, chance = load_collection('emoji'), rng('noise')
+    def reader(table, pixels):
+        split = table.set_index('row').split
+        def read(row):
+            picture = pixels[row]
+            return chance.integers(0, 256, picture.shape, np.uint8) if noise and split[row] == 'test' else picture
+        return read
+    tables = [t[t.category.isin(SMALL)].assign(path=t.row).drop(columns='row') for t in (c.photos, c.sketches)]
+    sketches = tables[1][tables[1].sketcher.isin(['openmoji', 'noto-500'])].drop(columns='photo_row')
+    readers = dict(read_photo=reader(c.photos, c.photo_pixels), read_sketch=reader(c.sketches, c.sketch_pixels))
+    return write_collection(root, 'emoji', tables[0], sketches, {}, c.card['size'], **readers)
+
+
+def trained(root, out, monkeypatch):
+    "What training, fitting and fine-tuning leave: tensors, histories, choices and rates"
+    monkeypatch.setenv('AFGSBIR_COLLECTIONS', str(root))
+    short = SMOKE | dict(steps=3, val_every=1)
+    for notebook, given in (('40_train', dict(run='fit/t', options=short)), ('42_fit', dict(run='fit/w')),
+                            ('41_test', dict(run='test/t', systems=['fit/t'], steps=['finetune'], n_draws=2))):
+        done = run(notebook, out, **given)
+        assert done.returncode == 0, done.stderr
+    tensors = {f'{r} {n}': t for r in 'tw' for n, t in load_tensors(out/f'fit/{r}/system-0.safetensors')[0].items()}
+    record = yaml.safe_load((out/'test/t/params.yaml').read_text())
+    return (tensors, pd.read_parquet(out/'fit/t/history.parquet'), pd.read_csv(out/'fit/w/choices.csv'),
+            record['finetune_rate'], pd.read_csv(out/'test/t/rows.csv'))
+
+
+def test_no_test_picture_is_looked_at_before_the_test(tmp_path, monkeypatch):
+    "Every test picture is replaced by noise: what is trained, fitted and chosen is the same, bit for bit; rows are not"
+    cards = [small(tmp_path/n, n == 'noise') for n in ('clean', 'noise')]
+    assert cards[0]['hash'] != cards[1]['hash']
+    (tensors, history, choices, rates, rows), other = (
+        trained(tmp_path/n, tmp_path/f'out-{n}', monkeypatch) for n in ('clean', 'noise'))
+    assert tensors.keys() == other[0].keys() and all(torch.equal(t, other[0][n]) for n, t in tensors.items())
+    pd.testing.assert_frame_equal(history, other[1], check_exact=True)
+    pd.testing.assert_frame_equal(choices, other[2], check_exact=True)
+    assert rates == other[3] and len(rates) == 1
+    assert not np.array_equal(rows['acc@1'], other[4]['acc@1'])

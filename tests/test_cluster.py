@@ -49,10 +49,11 @@ def kill_first(log):
     def wait():
         until = time.time()+120
         while len(at_work := sorted(int(p) for p in os.listdir(log))) < 2 and time.time() < until: time.sleep(.02)
-        begun = lambda: (log/str(at_work[0])).stat().st_size
+        begun = lambda: {p: (log/str(p)).stat().st_size for p in at_work}
         before = begun()
-        while begun() == before and time.time() < until: time.sleep(.01)
-        os.kill(at_work[0], signal.SIGKILL); killed.append(at_work[0])
+        while not (next_one := [p for p, n in begun().items() if n > before[p]]) and time.time() < until:
+            time.sleep(.01)
+        os.kill(next_one[0], signal.SIGKILL); killed.append(next_one[0])
     threading.Thread(target=wait, daemon=True).start()
     return killed
 

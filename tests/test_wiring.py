@@ -7,39 +7,44 @@ from afgsbir.base import PHOTO, SKETCH, project
 from afgsbir.core import rng
 from afgsbir.meta import Adapter, Match
 from afgsbir.pairs import load_collection, write_collection
-from afgsbir.regularisers import SCALE, Domain
+from afgsbir.regularisers import SCALE, Regularisers
 from afgsbir.tasks import Episodes
 from afgsbir.train import load_tensors
 from test_runs import SMOKE, run
+from test_systems import went
 
 
 def test_both_kinds_fool_the_judge():
     "L_D reverses the gradient of photos as of sketches, and leaves the judge's own as it is"
     chance = torch.Generator().manual_seed(0)
     x = [torch.randn(n, 5, generator=chance).requires_grad_() for n in (3, 4)]
-    domain = Domain(5, 8)
+    terms = Regularisers(5, 2, domain=1.)
+    labels = [torch.zeros(len(t), dtype=torch.long) for t in x]
     truth = torch.tensor([1.]*3+[0.]*4)
-    plain = F.binary_cross_entropy_with_logits(domain.judge(torch.cat(x)*SCALE).squeeze(1), truth)
-    judge = list(domain.judge.parameters())
-    want, found = (torch.autograd.grad(loss, [*x, *judge]) for loss in (plain, domain(*x)))
+    plain = F.binary_cross_entropy_with_logits(terms.domain.judge(torch.cat(x)*SCALE).squeeze(1), truth)
+    judge = list(terms.parameters())
+    want, found = (torch.autograd.grad(loss, [*x, *judge]) for loss in (plain, terms(*x, *labels)['domain']))
     for sign, a, b in zip([-1, -1, 1, 1, 1, 1], want, found):
         assert a.abs().max() > 0 and torch.allclose(sign*a, b)
 
 
 def episodes(t=2, k=3, q=4, m=9, dim=6):
-    "Features of sketches and photos, and episodes whose queries ask for other photos than the support's"
+    "Features and episodes: queries ask for new photos; two of the support show one photo; a photo is padding"
     chance = torch.Generator().manual_seed(1)
-    own = torch.stack([torch.randperm(m, generator=chance)[:k+q] for _ in range(t)])
+    own = torch.stack([torch.randperm(m-1, generator=chance)[:k+q] for _ in range(t)])
+    own[:, 1] = own[:, 0]
     rows = torch.zeros(t, m, dtype=torch.long)
-    e = Episodes(torch.zeros(t, k+q, dtype=torch.long), rows, own, rows == 0, torch.arange(t), k)
+    valid = torch.arange(m) < torch.tensor([[m-1], [m]])
+    e = Episodes(torch.zeros(t, k+q, dtype=torch.long), rows, own, valid, torch.arange(t), k)
     unit = lambda *shape: F.normalize(torch.randn(*shape, generator=chance), dim=-1)
-    return unit(t, k+q, dim), unit(t, m, dim), e
+    return unit(t, k+q, dim).requires_grad_(), unit(t, m, dim).requires_grad_(), e
 
 
 def asked(adapter, xs, xp, e, support, query):
     "The outer triplet loss (margin .2) of one task at a time, by hand: adapted on some sketches, asked others"
     losses = []
-    for x, p, own in zip(xs, xp, e.own):
+    for x, p, own, valid in zip(xs, xp, e.own, e.valid):
+        p = p[:valid.sum()]
         fast = adapter(x[None, support], p[None, own[support]], own[None, support])
         z, y = embed_fast(fast, x[None, query], SKETCH)[0], embed_fast(fast, p[None], PHOTO)[0]
         gaps = [(z[i]-y[j]).norm() - (z[i]-y[n]).norm()
@@ -49,16 +54,22 @@ def asked(adapter, xs, xp, e, support, query):
 
 
 def test_a_swapped_episode_asks_what_it_did_not_adapt_to():
-    "Match with `swap`: adapted on the support and asked the queries, then the other way round"
+    "Match with `swap`: adapted on the support and asked the queries, then the other way round; its gradients too"
     torch.manual_seed(0)
     xs, xp, e = episodes()
-    adapter = Adapter(6, 4, rate=2., margin='learned', soft=.1)
+    adapter = Adapter(6, 4, rate=2., margin='predicted', soft=.1)
+    torch.nn.init.normal_(adapter.margin.head[2].weight)
     there = asked(adapter, xs, xp, e, torch.arange(3), torch.arange(3, 7))
     back = asked(adapter, xs, xp, e, torch.arange(3, 6), torch.arange(3))
     itself = asked(adapter, xs, xp, e, torch.arange(3, 6), torch.arange(3, 6))
     assert (back-itself).abs().min() > 1e-3                       # so that the bug would be seen
     assert torch.allclose(Match(adapter, swap=False)(xs, xp, e), there, atol=1e-5)
-    assert torch.allclose(Match(adapter)(xs, xp, e), (there+back)/2, atol=1e-5)
+    assert torch.allclose(both := Match(adapter)(xs, xp, e), (there+back)/2, atol=1e-5)
+    learned = [xs, xp, adapter.log_rate, *adapter.params.values(), *adapter.margin.parameters()]
+    for a, b in zip(*(torch.autograd.grad(loss.sum(), learned) for loss in (both, (there+back)/2))):
+        assert a.abs().max() > 0 and torch.allclose(a, b, atol=1e-5)
+    few = e._replace(own=e.own[:, :5], sketch=e.sketch[:, :5])     # fewer queries than pairs: no other way round
+    assert torch.equal(*(Match(adapter, swap=swap)(xs[:, :5], xp, few) for swap in (True, False)))
 
 
 def test_the_margin_does_not_see_lengths():
@@ -111,8 +122,7 @@ def trained(root, out, monkeypatch):
     short = SMOKE | dict(steps=3, val_every=1)
     for notebook, given in (('40_train', dict(run='fit/t', options=short)), ('42_fit', dict(run='fit/w')),
                             ('41_test', dict(run='test/t', systems=['fit/t'], steps=['finetune'], n_draws=2))):
-        done = run(notebook, out, **given)
-        assert done.returncode == 0, done.stderr
+        went(run(notebook, out, **given))
     tensors = {f'{r} {n}': t for r in 'tw' for n, t in load_tensors(out/f'fit/{r}/system-0.safetensors')[0].items()}
     record = yaml.safe_load((out/'test/t/params.yaml').read_text())
     return (tensors, pd.read_parquet(out/'fit/t/history.parquet'), pd.read_csv(out/'fit/w/choices.csv'),

@@ -11,6 +11,7 @@ import argparse, inspect, json, math, os, re, signal, time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import yaml
 
@@ -195,11 +196,12 @@ def _silent_stderr():
         os.close(kept); os.close(null)
 
 # %% ../nbs/03_runs.ipynb #47cb3c37
-def _manager(kernels, **env):
-    "A class of kernels that are told `env`; those that run are in `kernels`"
+def _manager(kernels, sockets, **env):
+    "A class of kernels that are told `env` and talk through files in `sockets`; those that run are in `kernels`"
     from jupyter_client import AsyncKernelManager
     class Manager(AsyncKernelManager):
         async def _async_start_kernel(self, **kw):
+            self.transport, self.ip = 'ipc', f'{sockets}/kernel'    # two runs at once may be given the same port
             await super()._async_start_kernel(env=os.environ | env, **kw)
             kernels.append(self.provisioner.pid)
         start_kernel = _async_start_kernel
@@ -222,10 +224,11 @@ def _execute(notebook, book, given, kernel, failed, results=''):
     "Execute a notebook into the file `book`; where it stops, leave it as `failed` and say why in one line"
     import papermill as pm
     kernels, name = [], Path(notebook).name
-    how = dict(progress_bar=False, log_output=False, kernel_manager_class=_manager(kernels, **{_RESULTS: str(results)}))
-    work = lambda: pm.execute_notebook(str(notebook), str(book), given, kernel_name=kernel, **how)
+    how = dict(progress_bar=False, log_output=False, kernel_name=kernel)
     try:
-        with _silent_stderr(): _to_the_end(work, kernels)
+        with _silent_stderr(), TemporaryDirectory(dir='/tmp') as sockets:    # a socket's path is short
+            how['kernel_manager_class'] = _manager(kernels, sockets, **{_RESULTS: str(results)})
+            _to_the_end(lambda: pm.execute_notebook(str(notebook), str(book), given, **how), kernels)
     except Exception as e:
         why = _reason(e)
         if book.is_file():

@@ -79,7 +79,6 @@ def left_out(
     own = task.own[d.query]
     return marked(task.own[d.support]) & ~marked(own.where(d.valid, own[:, :1]))     # the first query is one
 
-
 # %% ../nbs/04_asking.ipynb #6dc51930
 def task_ranks(
     rule, x:Features, task:Task, d:Draws,
@@ -89,7 +88,6 @@ def task_ranks(
     scores = scores.gather(1, d.query[..., None].expand(-1, -1, scores.shape[-1]))
     own = task.own[d.query]
     return {'with': ranks(scores, own), 'without': ranks(scores, own, left_out(task, d))}
-
 
 # %% ../nbs/04_asking.ipynb #a5a68740
 def _size(task, d, gallery):
@@ -102,7 +100,6 @@ def _task_row(rank, task, d):
     mean = lambda hit: ((hit & d.valid).sum(1)/d.valid.sum(1)).mean().item()
     n = round(float(d.valid.sum(1).double().mean()), 2)
     return [dict(n_query=n) | {f'acc@{q}': mean(rank <= q) for q in (1, 5, 10)}]
-
 
 # %% ../nbs/04_asking.ipynb #e5a59053
 def _photo_rows(rank, task, d):

@@ -86,11 +86,13 @@ def _swap(t, k):
     return torch.cat([t[:, k:2*k], t[:, :k]], 1)
 
 # %% ../nbs/22_meta.ipynb #9d5942c5
+_LOSSES = dict(triplet=dict(triplet=1), softmax=dict(softmax=1), both=dict(triplet=1, softmax=.1))   # terms and weights
+
 class Match(nn.Module):
     "L_T of every task, (t,): after adapting, on its queries; or without, on all of its sketches"
     def __init__(self, adapter, adapts=True, loss='triplet', margin=.2, swap=True):
         super().__init__()
-        if loss not in ('triplet', 'softmax'): raise InputError(f"outer loss {loss!r}: choose 'triplet' or 'softmax'")
+        if loss not in _LOSSES: raise InputError(f"outer loss {loss!r}: choose among {', '.join(_LOSSES)}")
         self.adapter, self.adapts, self.loss, self.margin, self.swap = adapter, adapts, loss, margin, swap
 
     def forward(self, xs, xp, e):
@@ -110,8 +112,9 @@ class Match(nn.Module):
 
     def retrieve(self, zs, zp, own, valid):
         "The retrieval loss of given embeddings"
-        if self.loss == 'softmax': return softmax_loss(zs, zp, own, valid)
-        return triplets(distances(zs, zp), own, negatives(own, valid), self.margin)
+        terms = dict(triplet=lambda: triplets(distances(zs, zp), own, negatives(own, valid), self.margin),
+                     softmax=lambda: softmax_loss(zs, zp, own, valid))
+        return sum(weight*terms[name]() for name, weight in _LOSSES[self.loss].items())
 
 # %% ../nbs/22_meta.ipynb #b9d996b6
 class Learner(nn.Module):

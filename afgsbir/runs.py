@@ -48,7 +48,7 @@ _LIMITS = {   # names: (lowest, highest); whole numbers where the bounds are
     'seed seeds eval_seed': (0, 2**32-1), 'fold': (-1, 99), 'folds cross': (2, 100),
     'size memory_size': (32, 2048), 'views grid depth': (1, 64), 'cut': (0, 64), 'd': (1, 16_384),
     'n_tasks n_query n_photo inner_steps memory_tasks people': (1, 10_000), 'photos': (1, 10**9),
-    'steps val_every save_every': (1, 10**7), 'processes': (1, 1024), 'threads': (0, 1024),
+    'steps warmup patience cooldown val_every save_every': (1, 10**7), 'processes': (1, 1024), 'threads': (0, 1024),
     'lr lr_m lr_rate weight_decay soft': (0., 10.), 'rate': (1e-6, 1e3), 'clip': (1e-6, 1e9),
     'margin_start': (.001, .999), 'outer_margin': (0., 2.), 'scale shrink': (0., 1e6),
     'domain discriminative semantic instance': (0., 1e3)}

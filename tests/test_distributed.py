@@ -11,7 +11,7 @@ import sys, pandas as pd
 from afgsbir.baselines import trained_as
 from afgsbir.pairs import load_collection
 from afgsbir.train import settings, train
-smoke = dict(size=64, views=2, d=16, steps=4, val_every=2, val_draws=1, n_tasks=4)
+smoke = dict(size=64, views=2, d=16, steps=4, cooldown=2, val_every=2, val_draws=1, n_tasks=4)
 s = settings(**trained_as('meta-predicted', words=False) | smoke)
 train(load_collection('emoji'), sys.argv[1], s, 'cpu', bar=False)
 '''

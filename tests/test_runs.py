@@ -8,7 +8,7 @@ from afgsbir.core import COLUMNS, repo_root
 from afgsbir.runs import parameters
 
 ROOT = repo_root()
-SMOKE = dict(size=64, views=2, d=16, steps=60, val_every=20, val_draws=1, n_tasks=2)
+SMOKE = dict(size=64, views=2, d=16, steps=60, cooldown=2, val_every=20, val_draws=1, n_tasks=2)
 
 
 def command(notebook, outputs, **given):

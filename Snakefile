@@ -6,7 +6,10 @@ BENCHMARKS = str(config.get('benchmarks', 'emoji,sketchy_mini,sketchy_plus')).sp
 BASES = str(config.get('bases', 'triplet,triplet+reg,meta-anil,meta-fixed,meta-learned,meta-predicted')).split(',')
 SEEDS = str(config.get('seeds', '0,1,2')).split(',')
 THREADS = int(config.get('threads', 1))
-STEPS = {'meta-fixed': '[paper-fixed, nothing]', 'meta-predicted': '[paper-predicted, nothing]'}   # also tested without their step
+LEARNED = 'csls, csls+gallery, centre'      # the steps that 42 learns; these bases take them too, so that base and step are crossed
+STEPS = {'triplet': f'[nothing, finetune, {LEARNED}]', 'triplet+reg': f'[nothing, finetune, {LEARNED}]',
+         'meta-fixed': '[paper-fixed, nothing]', 'meta-predicted': f'[paper-predicted, nothing, {LEARNED}]'}
+STEPPED = [b for b, steps in STEPS.items() if LEARNED in steps]
 TRAINED_ON = {'sketchy_plus': 'sketchy_mini'}   # whose systems a benchmark tests: sketchy_mini's never saw dog or horse
 PYTHON = config.get('python', 'python')
 OUT = config.get('out', os.environ.get('AFGSBIR_OUTPUTS') or 'outputs')
@@ -33,15 +36,29 @@ rule train:
     shell: "{PYTHON} -m afgsbir.runs nbs/40_train.ipynb -f {input} -p run fit/{wildcards.collection}-{wildcards.base}-{wildcards.seed} "
            "-p base {wildcards.base} -p seed {wildcards.seed} >{log} 2>&1"
 
+def tested(w):
+    "The run whose system is tested: a trained base, with the steps that were learned for it"
+    return f'fit/{TRAINED_ON.get(w.dataset, w.dataset)}-{w.base}-{w.seed}' + ('-steps' if w.base in STEPPED else '')
+
+rule steps:
+    input:
+        settings='nbs/settings/steps-fit.yaml',
+        system=f'{OUT}/fit/{{collection}}-{{base}}-{{seed}}/system-{{seed}}.safetensors'
+    output: f'{OUT}/fit/{{collection}}-{{base}}-{{seed}}-steps/system-{{seed}}.safetensors'
+    log: 'data/.log/steps-{collection}-{base}-{seed}.log'
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/42_fit.ipynb -f {input.settings} -p run fit/{wildcards.collection}-{wildcards.base}-{wildcards.seed}-steps "
+           "-p base fit/{wildcards.collection}-{wildcards.base}-{wildcards.seed} >{log} 2>&1"
+
 rule test:
     input:
         settings='nbs/settings/{dataset}-test.yaml',
-        system=lambda w: f'{OUT}/fit/{TRAINED_ON.get(w.dataset, w.dataset)}-{w.base}-{w.seed}/system-{w.seed}.safetensors'
+        system=lambda w: f'{OUT}/{tested(w)}/system-{w.seed}.safetensors'
     output: f'{OUT}/test/{{dataset}}-{{base}}-{{seed}}/rows.csv'
     log: 'data/.log/test-{dataset}-{base}-{seed}.log'
     params:
         steps=lambda w: STEPS.get(w.base, '[]'),
-        system=lambda w: f'fit/{TRAINED_ON.get(w.dataset, w.dataset)}-{w.base}-{w.seed}'
+        system=lambda w: tested(w)
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/{wildcards.dataset}-{wildcards.base}-{wildcards.seed} "
            "-p systems '[{params.system}]' -p steps '{params.steps}' >{log} 2>&1"

@@ -369,14 +369,16 @@ def _begin(collection, tasks, s, device):
     learner.encoder.to(memory_format=torch.channels_last)
     maps = open_maps(collection, learner.encoder, s.size, s.views, device)
     learner.to(device)
-    x = torch.cat([t[t.abs().sum((1, 2)) > 0, 0] for t in features_of(learner.encoder, maps, tasks, device=device)])
-    learner.adapter.begin(x[rng('start', s.seed).permutation(len(x))[:2000]].to(device))
+    chance = rng('start', s.seed)
+    some = [tasks[i] for i in chance.permutation(len(tasks))[:40]]
+    x = torch.cat([t[t.abs().sum((1, 2)) > 0, 0] for t in features_of(learner.encoder, maps, some, device=device)])
+    learner.adapter.begin(x[chance.permutation(len(x))[:2000]].to(device))
     return learner, maps
 
 def _watch(learner, maps, tasks, val, s, device):
     "What is logged now and then: accuracy on validation tasks, and on a few training tasks"
     def score(tasks): return validate(learner, maps, tasks, s, device)
-    some = [tasks[i] for i in np.linspace(0, len(tasks)-1, min(10, len(tasks))).round().astype(int)]
+    some = [tasks[i] for i in np.linspace(0, len(tasks)-1, min(8, len(tasks))).round().astype(int)]
     return lambda: dict(zip(('acc1', 'acc5', 'train1', 'train5'), score(val)+score(some)))
 
 # %% ../nbs/30_train.ipynb #b99dd82d

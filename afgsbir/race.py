@@ -103,23 +103,33 @@ def peak_memory(
     return float(np.cumsum([0]+[n for _, n in changes]).max())/2**20
 
 # %% ../nbs/37_race.ipynb #44727baf
+def _ours(rows, r):
+    "Which of ours ran in the race of a row, and its value; a row against a limit holds it itself"
+    same = rows[(rows.group == r.group) & (rows.case == r.case) & (rows.metric == r.metric)]
+    ours = same[same.peer.str.startswith('ours')].head(1)                   # a race's reference stands first
+    return dict(who=ours.peer.iloc[0], ours=ours.value.iloc[0]) if len(ours) else dict(who='ours', ours=r.value)
+
 def targets(file)->pd.DataFrame:
-    "The rows with a target, and whether each was met"
+    "The rows with a target, `ours` beside each, and whether it was met"
     try: rows = pd.read_csv(file)
     except (OSError, ValueError) as e:
         raise InputError(f'{file}: no rows of a benchmark; run `make bench` first') from e
     if list(rows) != COLUMNS: raise InputError(f'{file}: not the rows of a benchmark; run `make bench` again')
-    return rows[rows.target.notna()].drop(columns=['repeats']).reset_index(drop=True)
+    aims = rows[rows.target.notna()].drop(columns=['repeats']).reset_index(drop=True)
+    return aims.join(pd.DataFrame([_ours(rows, r) for r in aims.itertuples()], aims.index, ['who', 'ours']))
 
 # %% ../nbs/37_race.ipynb #2f3a80bf
+def _measured(v, unit): return f'{v:.0f} {unit}' if v >= 100 else f'{v:.3g} {unit}'
+
 def in_short(
     rows:pd.DataFrame, # from `targets`
 )->pd.DataFrame:
-    "What a reader wants of them, as text"
-    measured = [f'{v:.0f} {u}' if v >= 100 else f'{v:.3g} {u}' for v, u in zip(rows.value, rows.unit)]
-    two = '{:.2f}'.format
+    "What a reader wants of them, as text: ours, the other's, and the ratio"
+    two, alone = '{:.2f}'.format, rows.ours.eq(rows.value)
+    ours = [_measured(v, u) + w.removeprefix('ours') for v, u, w in zip(rows.ours, rows.unit, rows.who)]
+    theirs = ['' if a else _measured(v, u) for v, u, a in zip(rows.value, rows.unit, alone)]
     return pd.DataFrame(dict(
-        case=rows.case, what=rows.metric, against=rows.peer, measured=measured, ratio=rows.ratio.map(two),
+        case=rows.case, what=rows.metric, ours=ours, against=rows.peer, theirs=theirs, ratio=rows.ratio.map(two),
         target=rows.target.map(two), met=rows.met.astype(str).map({'True': 'yes', 'False': 'no'})))
 
 # %% ../nbs/37_race.ipynb #2aa03525

@@ -225,8 +225,8 @@ def _cuda(name):
     import torch
     n = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if not n: raise InputError(f'device={name!r}: torch sees no CUDA device here; choose auto or cpu')
-    if int(name[5:] or 0) >= n: raise InputError(f'device={name!r}: torch sees {n} CUDA devices; the last is cuda:{n-1}')
-    return torch.device(name)
+    if int(name[5:] or 0) < n: return torch.device(name)
+    raise InputError(f'device={name!r}: torch sees {n} CUDA devices; the last is cuda:{n-1}')
 
 def pick_device(
     name:str='auto', # 'auto', 'cpu', 'cuda', 'cuda:1', 'mps', or a torch.device

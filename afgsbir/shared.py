@@ -32,7 +32,7 @@ FAINT, LEAST = 1/16, 1/500   # a shade this near to the border's is no ink; less
 
 def frame(
     x:Tensor,  # (n, SIDE, SIDE) differences from the border's shade
-)->tuple:      # (middle (n, 2), spread (n, 2)) of rows and columns in shares of the side, and whether there is enough ink (n,)
+)->tuple:      # middle and spread (n, 2) of rows and columns, in shares of the side; whether there is enough ink (n,)
     "Where the ink of a picture is"
     ink = (x.abs() - FAINT).clamp_min(0)
     share = torch.stack([ink.sum(2), ink.sum(1)], 1)/ink.sum((1, 2)).clamp_min(1e-6)[:, None, None]
@@ -105,23 +105,25 @@ def shared(
     one:Collection, other:Collection,
     marks=None,      # the two `fingerprints_of`, where known
     most:int=SAME,   # bits apart
-)->pd.DataFrame:     # kind, bits, and name, photo and split of both sides; a line for each two pictures that are one
+)->pd.DataFrame:     # kind, bits, name, photo and split of both sides; a line for each two pictures that are one
     "Which pictures of one collection are seen in another"
     found = []
     for kind in ('photo', 'sketch'):
         tables = [c.photos if kind == 'photo' else c.sketches for c in (one, other)]
         a, b = (m[kind] for m in marks or map(fingerprints_of, (one, other)))
         i, j, bits = _pairs(a, b, most).T
-        found.append(pd.DataFrame(dict(kind=kind, bits=bits) | _named(kind, tables[0], i, 'one') | _named(kind, tables[1], j, 'other')))
+        names = _named(kind, tables[0], i, 'one') | _named(kind, tables[1], j, 'other')
+        found.append(pd.DataFrame(dict(kind=kind, bits=bits) | names))
     return pd.concat(found, ignore_index=True)
 
 # %% ../nbs/05_shared.ipynb #5a5e001b
 def counted(
     table:pd.DataFrame, # from `shared`
     side:str='other',   # whose pictures to count, 'one' or 'other'
-)->dict:                # photos and sketches that are seen again; `pairs`: photos that are, themselves or through a sketch
+)->dict:                # photos and sketches seen again; `pairs`: photos seen again, themselves or through a sketch
     "How many different pictures of one side are shared"
-    n = {f'{kind}s': int(table[table.kind == kind][f'name_{side}'].nunique()) for kind in ('photo', 'sketch')}
+    kinds = dict(photos='photo', sketches='sketch')
+    n = {plural: int(table[table.kind == kind][f'name_{side}'].nunique()) for plural, kind in kinds.items()}
     return n | dict(pairs=int(table[f'photo_{side}'].nunique()))
 
 # %% ../nbs/05_shared.ipynb #5a5e001e
@@ -129,12 +131,13 @@ def _splits(table):
     "How many pictures of the second side are shared, by kind and by both splits"
     n = table.groupby(['kind', 'split_one', 'split_other'], sort=False).name_other.nunique()
     kinds = dict(photo='photos', sketch='sketches')
-    return [f'  {kinds[kind]}: {count} of its {other} in the {one} of the other' for (kind, one, other), count in n.items()]
+    line = lambda kind, one, other, count: f'  {kinds[kind]}: {count} of its {other} in the {one} of the other'
+    return [line(*where, count) for where, count in n.items()]
 
 def main(argv=None):
     p = argparse.ArgumentParser(prog='python -m afgsbir.shared', description='Which pictures two collections share')
     p.add_argument('one', help='a prepared collection')
-    p.add_argument('other', nargs='?', help="another one; left out: the test of the first against what it is trained on")
+    p.add_argument('other', nargs='?', help='another one; left out: the test of the first, against its training')
     p.add_argument('--root', type=Path, help='folder of prepared collections')
     p.add_argument('--csv', type=Path, help='where to write every pair of pictures')
     a = p.parse_args(argv)
@@ -143,8 +146,8 @@ def main(argv=None):
     else: one, other = part(one, 'train', 'val'), part(one, 'test')
     table = shared(one, other)
     n, names = counted(table), (a.one, a.other) if a.other else (f'training of {a.one}', f'test of {a.one}')
-    print(f'{names[1]}: {n["photos"]} of {len(other.photos)} photos and {n["sketches"]} of {len(other.sketches)} sketches '
-          f'are in {names[0]} too; {n["pairs"]} photos, themselves or through a sketch')
+    print(f'{names[1]}: {n["photos"]} of {len(other.photos)} photos and {n["sketches"]} of {len(other.sketches)} '
+          f'sketches are in {names[0]} too; {n["pairs"]} photos, themselves or through a sketch')
     print(*_splits(table), sep='\n', end='\n' if len(table) else '')
     if a.csv: table.to_csv(a.csv, index=False)
 

@@ -8,11 +8,12 @@ __all__ = ['adapt_naive', 'adapt_copies', 'Fast', 'project_fast', 'embed_fast', 
 # %% ../nbs/20_adapt.ipynb #75a74db0
 from typing import NamedTuple
 
-import torch, torch.nn.functional as F
+import torch
 from torch import Tensor
 
 from .asking import Adapted
 from .base import PHOTO, SKETCH, project
+from .losses import unit
 
 # %% ../nbs/20_adapt.ipynb #521f5cfd
 def adapt_naive(
@@ -73,7 +74,7 @@ def project_fast(
 # %% ../nbs/20_adapt.ipynb #43ac9704
 def embed_fast(fast, x, kind=SKETCH, shared=None):
     "Adapted embeddings of unit length, (t, m, d)"
-    return F.normalize(project_fast(fast, x, kind, shared), dim=-1)
+    return unit(project_fast(fast, x, kind, shared))
 
 # %% ../nbs/20_adapt.ipynb #5813b444
 def after(fast):

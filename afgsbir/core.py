@@ -219,13 +219,27 @@ def seed_torch(
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
 
-def pick_device(
-    name:str='auto', # 'auto', 'cpu', 'cuda', 'cuda:1', 'mps'
-):       # torch.device
-    "The named device; 'auto' is CUDA where present, else the CPU"
+# %% ../nbs/00_core.ipynb #a10e5c11
+def _cuda(name):
+    "CUDA, at large or by number, where torch sees it"
     import torch
-    if name != 'auto': return torch.device(name)
-    return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    n = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if not n: raise InputError(f'device={name!r}: torch sees no CUDA device here; choose auto or cpu')
+    if int(name[5:] or 0) < n: return torch.device(name)
+    raise InputError(f'device={name!r}: torch sees {n} CUDA devices; the last is cuda:{n-1}')
+
+def pick_device(
+    name:str='auto', # 'auto', 'cpu', 'cuda', 'cuda:1', 'mps', or a torch.device
+):       # torch.device
+    "Exactly the named device; 'auto' is CUDA where present, else the CPU"
+    import torch
+    name = str(name)
+    if name == 'auto': name = 'cuda' if torch.cuda.is_available() else 'cpu'
+    if re.fullmatch('cuda(:[0-9]{1,3})?', name): return _cuda(name)
+    if name == 'mps' and not torch.backends.mps.is_available():
+        raise InputError("device='mps': torch sees no Apple GPU here; choose auto or cpu")
+    if name not in ('cpu', 'mps'): raise InputError(f'device={name!r}: choose auto, cpu, cuda, cuda:<number> or mps')
+    return torch.device(name)
 
 # %% ../nbs/00_core.ipynb #5f660650
 COLUMNS = ('run,trained_on,dataset,method,k,seed,draws,task,n_query,n_gallery,'

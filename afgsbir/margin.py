@@ -45,5 +45,6 @@ class Margin(nn.Module):
     def forward(self, sketch, photo, ids):
         "Support embeddings before the step (t, k, d), (t, k, d) and photo ids to margins (t,) in (0, 1)"
         logit = self.logit.expand(len(ids))
-        if self.kind == 'predicted': logit = logit + self.head(_support_statistics(sketch, photo, ids)).squeeze(1)
-        return logit.sigmoid()
+        if self.kind != 'predicted': return logit.sigmoid()
+        told = _support_statistics(sketch, photo, ids).to(logit)
+        return (logit + self.head(told).squeeze(1)).sigmoid()

@@ -9,14 +9,14 @@ __all__ = ['RATES', 'Adapter', 'stepped', 'negatives', 'Match', 'Learner', 'comp
 import os, shutil
 from functools import partial
 
-import torch, torch.nn.functional as F
+import torch
 from torch import Tensor, nn
 
 from .adapt import Fast, adapt, after, embed_fast, project_pairs
 from .asking import each_view
 from .base import PHOTO, SKETCH, init_params, project
 from .core import InputError
-from .losses import distances, softmax_loss, support_slope, triplets
+from .losses import distances, softmax_loss, support_slope, triplets, unit
 from .margin import Margin
 from .regularisers import instance_loss
 from .tasks import Episodes
@@ -59,7 +59,7 @@ class Adapter(nn.Module):
     def forward(self, sketch:Tensor, photo:Tensor, ids:Tensor, projected:Tensor=None)->Fast:
         "Support features (t, k, dim) of aligned pairs, and M's projections (t, 2k, d) where known, to the adapted M"
         if projected is None: projected = project_pairs(self.params, sketch, photo)
-        mu = self.margin(*F.normalize(projected, dim=-1).chunk(2, 1), ids)
+        mu = self.margin(*unit(projected).chunk(2, 1), ids)
         slope = partial(support_slope, ids=ids, margin=mu, soft=self.soft)
         params = dict(weight=self.params['weight'], bias=self.params['bias'])
         how = dict(steps=self.steps, second_order=self.second_order, slope=slope, projected=projected)
@@ -98,7 +98,7 @@ class Match(nn.Module):
     def forward(self, xs, xp, e):
         "Features (t, k+q, dim) of sketches and (t, m, dim) of photos, and their episodes"
         zs, zp = project(self.adapter.params, xs, SKETCH), project(self.adapter.params, xp, PHOTO)
-        if not self.adapts: return self.retrieve(F.normalize(zs, dim=-1), F.normalize(zp, dim=-1), e.own, e.valid)
+        if not self.adapts: return self.retrieve(unit(zs), unit(zp), e.own, e.valid)
         there = self.after_step(xs, xp, zs, zp, e)
         if not self.swap or e.own.shape[1] < 2*e.k: return there
         xs, zs, own = (_swap(t, e.k) for t in (xs, zs, e.own))

@@ -152,6 +152,15 @@ class Episodes(NamedTuple):
 
     def map(self, f): return Episodes(*(f(t) for t in self[:-1]), self.k)   # `f` of every tensor
 
+# %% ../nbs/02_tasks.ipynb #a10e5c01
+def _check_room(task, k, n_query, n_photo):
+    "Refuse fewer photos than an episode of this task may depict"
+    if n_photo >= k+n_query: return
+    needed = min(k+n_query, len(task.own.unique()))
+    if n_photo < needed:
+        raise InputError(f'n_photo={n_photo}: k={k} and n_query={n_query} may depict {needed} photos of task '
+                         f'{task.name!r}; choose {needed} or more')
+
 # %% ../nbs/02_tasks.ipynb #667acc84
 def episode(
     task:Task,
@@ -161,6 +170,7 @@ def episode(
     chance:np.random.Generator,
 )->tuple:          # (sketch rows, photo rows, own, valid)
     "One task's share of a batch"
+    _check_room(task, k, n_query, n_photo)
     support, query = (t.numpy() for t in draw(task, k, chance))
     query = chance.choice(query, n_query, replace=len(query) < n_query)
     chosen = torch.as_tensor(np.concatenate([support, query]))
@@ -179,6 +189,7 @@ def sample_episodes(
     chance:np.random.Generator,
 )->Episodes:
     "Draw a batch of different tasks and stack their episodes"
+    for task in tasks: _check_room(task, k, n_query, n_photo)
     chosen = chance.choice(len(tasks), n_tasks, replace=n_tasks > len(tasks))
     parts = [episode(tasks[i], k, n_query, n_photo, chance) for i in chosen]
     return Episodes(*(torch.stack(p) for p in zip(*parts)), torch.as_tensor(chosen), k)

@@ -1,5 +1,5 @@
 "What a system is tested on: the fold and the sketcher that were kept from it, never a category that it was fitted on."
-import pandas as pd, pytest
+import pandas as pd, pytest, yaml
 
 from afgsbir.baselines import load_system
 from afgsbir.pairs import open_collection
@@ -31,6 +31,10 @@ def test_a_fold_is_tested_on_what_was_kept_from_it(fitted):
         system = load_system(fitted/f'fit/{base[0]}/system-{seed}.safetensors')
         seen = {n for part in system.facts['tasks'] for n in part}
         assert seen and not seen & {t.name for t in tasks_of(collection)}
+    told = yaml.safe_load((fitted/'test/both/params.yaml').read_text())['shared']     # pictures seen before
+    assert set(told) == {'fit/w', 'fit/t'} and told['fit/w'] == told['fit/t'] and told['fit/w']['trained_on'] == 'emoji'
+    tested = {r for t in tasks_of(collection) if t.name in kept for r in t.gallery.tolist()}
+    assert told['fit/w']['of_photos'] == len(tested) and 0 <= told['fit/w']['photos'] < len(tested)/4
     assert set(rows.fold) == {'1/3'} and set(pd.read_csv(fitted/'test/both/shown.csv').base) == {'whitened', 'triplet'}
 
 

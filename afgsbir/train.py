@@ -339,9 +339,13 @@ def _steps_of(run, bar):
 def _accelerator(device, mixed_precision, s):
     "Accelerate's view of the machine; the tasks of a step must be shared evenly"
     from accelerate import Accelerator, DistributedDataParallelKwargs
-    find = DistributedDataParallelKwargs(find_unused_parameters=True)
-    acc = Accelerator(cpu=pick_device(device).type == 'cpu', mixed_precision=mixed_precision, kwargs_handlers=[find])
+    find, picked = DistributedDataParallelKwargs(find_unused_parameters=True), pick_device(device)
+    if picked.index is not None: torch.cuda.set_device(picked)     # Accelerate takes the current one
+    acc = Accelerator(cpu=picked.type == 'cpu', mixed_precision=mixed_precision, kwargs_handlers=[find])
     n = acc.num_processes
+    if n > 1 and picked.index is not None: raise InputError(f'device={device!r}: {n} processes take a GPU each')
+    if acc.device.type != picked.type:
+        raise InputError(f'device={device!r}: training here went to {acc.device.type}; start a process of its own')
     if s.n_tasks % n:
         raise InputError(f'n_tasks={s.n_tasks}: cannot be shared evenly by {n} processes; choose a multiple')
     return acc
@@ -372,7 +376,7 @@ def _begin(collection, tasks, s, device):
     chance = rng('start', s.seed)
     some = [tasks[i] for i in chance.permutation(len(tasks))[:40]]
     x = torch.cat([t[t.abs().sum((1, 2)) > 0, 0] for t in features_of(learner.encoder, maps, some, device=device)])
-    learner.adapter.begin(x[chance.permutation(len(x))[:2000]].to(device))
+    learner.adapter.begin(x[chance.permutation(len(x))[:2000]])
     return learner, maps
 
 def _watch(learner, maps, tasks, val, s, device):

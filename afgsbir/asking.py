@@ -168,16 +168,26 @@ def by_chance(values):
     return v[:1] if (v == v[:1]).all() else v
 
 # %% ../nbs/04_asking.ipynb #bc0faa66
+@lru_cache(4)
+def _nested(groups:tuple, n:int, seed:int):
+    "How often each unit is drawn in n replicates that draw tasks and then units in each, (n, units)"
+    names, of = np.unique(groups, return_inverse=True)
+    tasks, g = _counts(len(names), n, seed).astype(int), rng('bootstrap', seed, 'nested')
+    counts = np.empty((n, len(of)))
+    for t, size in enumerate(np.bincount(of)):
+        counts[:, of == t] = g.multinomial(size*tasks[:, t], np.full(size, 1/size))
+    return counts
+
 def resampled(
     values,      # (units,) or (seeds, units)
-    groups=None, # (units,) the task of each unit, where whole tasks should be drawn
+    groups=None, # (units,) the task of each unit, where tasks should be drawn before units
     n:int=10_000, seed:int=0,
-    whose='',    # another name draws other seeds, and the same tasks
+    whose='',    # another name draws other seeds, and the same units
 )->np.ndarray:   # (n,)
     "Means over seeds and units, both drawn with replacement"
     v = by_chance(values)
-    of = np.eye(v.shape[1]) if groups is None else np.unique(groups)[None] == np.asarray(groups)[:, None]
-    sums = _counts(of.shape[1], n, seed)@np.vstack([v@of, of.sum(0)]).T        # of each seed; how many units
+    units = _counts(v.shape[1], n, seed) if groups is None else _nested(tuple(groups), n, seed)
+    sums = units@np.vstack([v, np.ones(v.shape[1])]).T        # of each seed; how many units
     return (sums[:, :-1]*_counts(len(v), n, seed, 'seeds', whose)).sum(1)/(sums[:, -1]*len(v))
 
 # %% ../nbs/04_asking.ipynb #62a6c2a2

@@ -68,7 +68,7 @@ def _points(r, metric):
         raise InputError(f'{run}: {method} lacks {lacks} with seed {seed}; run the settings again')
     return wide
 
-# %% ../nbs/34_tables.ipynb #92b94841
+# %% ../nbs/34_tables.ipynb #b02dbb2f
 def _units(points):
     "A column per unit: tasks, or photos whoever drew them"
     return points if points.columns.nlevels == 1 else points.T.groupby(level='unit', sort=False).mean().T
@@ -88,7 +88,7 @@ def _over_tasks(a, b, paired):
     a, b = a.to_numpy(), b.to_numpy()
     return dict(tasks=n, task_span=bootstrap(a, of), task_diff=bootstrap_difference(a, b, paired, of))
 
-# %% ../nbs/34_tables.ipynb #208634a4
+# %% ../nbs/34_tables.ipynb #eb819d1b
 def compare(
     rows:pd.DataFrame, method:str, baseline:str=OPPONENT,
     k:int=5, protocol:str='disjoint', gallery:str='with', metric:str='acc@1',
@@ -127,7 +127,7 @@ def span(c, digits=1):
     "+1.2 [+0.3, +2.1], and over tasks where the units are photos"
     return _difference(c, f'+.{digits}f')+_tasks(c, 'task_diff', f'+.{digits}f')
 
-# %% ../nbs/34_tables.ipynb #3a0b5cbd
+# %% ../nbs/34_tables.ipynb #dbe17a8f
 def _both(rows, method, baseline, k, where):
     return [compare(rows, method, baseline, k, metric=q, **where) for q in ('acc@1', 'acc@5')]
 
@@ -135,7 +135,7 @@ def gains(rows, method, baseline=OPPONENT, k=5, **where)->dict:
     "Differences in both metrics, as text"
     return {c['metric']: span(c) for c in _both(rows, method, baseline, k, where)}
 
-# %% ../nbs/34_tables.ipynb #1fccc070
+# %% ../nbs/34_tables.ipynb #8a48bc26
 def _adjusted(found):
     "Holm's p of the comparisons of one table; nan where the baseline stands beside itself"
     p = np.array([c['p'] if c['method'] != c['baseline'] else np.nan for c in found])

@@ -4,9 +4,11 @@
 
 # %% auto #0
 __all__ = ['ranks', 'accuracy', 'Adapted', 'raw', 'compare_views', 'ask', 'one_view', 'each_view', 'left_out', 'task_ranks',
-           'evaluate', 'nearest', 'bootstrap', 'permutation_test']
+           'evaluate', 'nearest', 'by_chance', 'resampled', 'interval', 'bootstrap', 'bootstrap_difference',
+           'permutation_test', 'holm']
 
 # %% ../nbs/04_asking.ipynb #273eb6ab
+from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
@@ -151,21 +153,81 @@ def nearest(
     return [facts | dict(k=k, task=task.name) | line(task) for task in tasks]
 
 # %% ../nbs/04_asking.ipynb #54f92672
-def bootstrap(
-    values,          # (n,) one value per task (or photo)
-    n:int=10_000, seed:int=0, level:float=.95,
-)->tuple:            # (low, high)
-    "Percentile interval of the mean"
-    v = np.asarray(values, float)
-    means = v[rng('bootstrap', seed).integers(0, len(v), (n, len(v)))].mean(1)
+@lru_cache(8)
+def _counts(units:int, n:int, *key):
+    "How often each unit is drawn in n replicates, each of as many draws as there are units, (n, units)"
+    drawn = rng('bootstrap', *key).integers(0, units, (n, units)) + units*np.arange(n)[:, None]
+    return np.bincount(drawn.ravel(), minlength=n*units).reshape(n, units).astype(float)
+
+def by_chance(values):
+    "Values per seed, (seeds, units); where all seeds agree, one line, for there is no chance in them"
+    v = np.atleast_2d(np.asarray(values, float))
+    return v[:1] if (v == v[:1]).all() else v
+
+# %% ../nbs/04_asking.ipynb #bc0faa66
+@lru_cache(4)
+def _nested(groups:tuple, n:int, seed:int):
+    "How often each unit is drawn in n replicates that draw tasks and then units in each, (n, units)"
+    names, of = np.unique(groups, return_inverse=True)
+    tasks, g = _counts(len(names), n, seed).astype(int), rng('bootstrap', seed, 'nested')
+    counts = np.empty((n, len(of)))
+    for t, size in enumerate(np.bincount(of)):
+        counts[:, of == t] = g.multinomial(size*tasks[:, t], np.full(size, 1/size))
+    return counts
+
+def resampled(
+    values,      # (units,) or (seeds, units)
+    groups=None, # (units,) the task of each unit, where tasks should be drawn before units
+    n:int=10_000, seed:int=0,
+    whose='',    # another name draws other seeds, and the same units
+)->np.ndarray:   # (n,)
+    "Means over seeds and units, both drawn with replacement"
+    v = by_chance(values)
+    units = _counts(v.shape[1], n, seed) if groups is None else _nested(tuple(groups), n, seed)
+    sums = units@np.vstack([v, np.ones(v.shape[1])]).T        # of each seed; how many units
+    return (sums[:, :-1]*_counts(len(v), n, seed, 'seeds', whose)).sum(1)/(sums[:, -1]*len(v))
+
+# %% ../nbs/04_asking.ipynb #62a6c2a2
+def interval(means, level:float=.95): # (n,) -> (low, high)
+    "Percentiles that leave out as much on either side"
     return tuple(np.quantile(means, [(1-level)/2, (1+level)/2]))
 
+def bootstrap(values, groups=None, n:int=10_000, seed:int=0, level:float=.95):
+    "Percentile interval of the mean of values (units,) or (seeds, units)"
+    return interval(resampled(values, groups, n, seed), level)
+
+# %% ../nbs/04_asking.ipynb #ae5971ca
+def bootstrap_difference(
+    a, b,             # (seeds, units) each, on the same units
+    paired:bool=True, # whether they have the same seeds
+    groups=None,      # (units,) see `resampled`
+    n:int=10_000, seed:int=0, level:float=.95,
+)->tuple:             # (low, high)
+    "Percentile interval of mean(a) - mean(b)"
+    a, b = by_chance(a), by_chance(b)
+    if paired or 1 in (len(a), len(b)): return bootstrap(a-b, groups, n, seed, level)
+    other = resampled(b, groups, n, seed, 'another')
+    return interval(resampled(a, groups, n, seed)-other, level)
+
 # %% ../nbs/04_asking.ipynb #995db3ea
+@lru_cache(4)
+def _signs(units:int, n:int, seed:int): return rng('permutation', seed).choice([-1., 1.], (n, units))
+
 def permutation_test(
-    a, b,            # (n,) two methods on the same tasks
+    a, b,            # (n,) two methods on the same tasks, means over seeds
     n:int=10_000, seed:int=0,
 )->float:            # two-sided p
-    "Paired sign-flip test of mean(a) = mean(b)"
+    "Two-sided sign-flip test that tasks' differences lie symmetrically around 0, for the seeds at hand"
     d = np.asarray(a, float) - np.asarray(b, float)
-    signs = rng('permutation', seed).choice([-1., 1.], (n, len(d)))
-    return float((1 + (abs((signs*d).mean(1)) >= abs(d.mean())-1e-12).sum())/(n+1))
+    means = _signs(len(d), n, seed)@d/len(d)
+    return float((1 + (abs(means) >= abs(d.mean())-1e-12).sum())/(n+1))
+
+# %% ../nbs/04_asking.ipynb #cdfc1e5d
+def holm(
+    p,            # (n,) of one table
+)->np.ndarray:    # (n,)
+    "Adjusted p: the chance of one such false alarm or more among all n"
+    p = np.asarray(p, float)
+    order = p.argsort()
+    steps = np.maximum.accumulate(p[order]*np.arange(len(p), 0, -1))
+    return np.minimum(steps, 1)[order.argsort()]

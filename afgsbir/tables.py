@@ -10,12 +10,13 @@ __all__ = ['BASES', 'STEPS', 'OPPONENT', 'OURS', 'FOLDS', 'MAIN', 'BENCHMARKS', 
 
 # %% ../nbs/34_tables.ipynb #2d229e78
 import argparse
+from itertools import product
 from pathlib import Path
 from statistics import NormalDist
 
 import matplotlib.pyplot as plt, numpy as np, pandas as pd
 
-from .asking import bootstrap, permutation_test
+from .asking import bootstrap, bootstrap_difference, holm, permutation_test
 from .core import InputError, command, load_rows, method_of, outputs_root
 
 # %% ../nbs/34_tables.ipynb #75165b03
@@ -43,30 +44,65 @@ def split_rows(dataset:str, name='rows', root=None)->pd.DataFrame:
     return rows[rows.dataset.eq(dataset) & rows.fold.eq('split')].reset_index(drop=True)
 
 # %% ../nbs/34_tables.ipynb #9660c81a
-def _paired(a, b):
-    "Mean difference, its interval and p; who is better on how many units"
-    (low, high), d = bootstrap(a-b), a-b
-    return dict(delta=d.mean(), low=low, high=high, p=permutation_test(a, b), n=len(d), better=int((d > 1e-9).sum()),
-                worse=int((d < -1e-9).sum()), sd=d.std(ddof=1) if len(d) > 1 else np.nan)
-
-# %% ../nbs/34_tables.ipynb #06fed218
-def compare(
-    rows:pd.DataFrame, method:str, baseline:str=OPPONENT,
-    k:int=5, protocol:str='disjoint', gallery:str='with', metric:str='acc@1',
-)->dict: # points: mean with span, base, delta with low and high, sd of the differences; p, units, better, worse, seeds
-    "One method against another on the same units"
+def _asked(rows, method, baseline, k, protocol, gallery):
+    "The rows of two methods under one question, each once"
     at = (rows.k == k) & (rows.protocol == protocol) & (rows.gallery == gallery)
-    r, unit = rows[at & rows.method.isin([method, baseline])], 'unit' if 'unit' in rows else 'task'
-    if not {method, baseline} <= set(r.method):
+    r = rows[at & rows.method.isin([method, baseline])]
+    if not {method, baseline} <= set(r.method.unique()):
         raise InputError(f'no rows of {method} and {baseline} at k={k}, {protocol}, {gallery}; run the settings again')
     once = [c for c in ('trained_on', 'dataset', 'fold', 'method', 'seed', 'task', 'unit') if c in r]
     if (twice := r[r.duplicated(once, keep=False)].run.unique()).size:
         raise InputError(f'{", ".join(map(str, twice[:2]))}: the same rows twice; choose among the runs')
-    wide = r.pivot_table(index=unit, columns='method', values=metric, aggfunc='mean').dropna()*100
-    a, b = wide[method].to_numpy(), wide[baseline].to_numpy()
-    return dict(method=method, baseline=baseline, k=k, metric=metric.capitalize(), mean=a.mean(), span=bootstrap(a),
-                base=b.mean(), seeds=r.seed[r.method == method].nunique(), **_paired(a, b),
-                units=f'{len(a)} {"photos" if unit == "unit" else "tasks"}')
+    return r
+
+# %% ../nbs/34_tables.ipynb #06fed218
+def _points(r, metric):
+    "Points, a line per method and seed; a column per task, or per task and photo, that both methods have"
+    names = ['task', 'unit'] if 'unit' in r else ['task']
+    wide = r.groupby(['method', 'seed', *names])[metric].mean().unstack(names)*100
+    wide = wide.loc[:, wide.notna().groupby(level='method').any().all()]
+    if not wide.size: raise InputError(f'{r.run.iloc[0]}: no {names[-1]} that both methods have; test both on the same')
+    for line, column in np.argwhere(wide.isna().to_numpy())[:1]:
+        (method, seed), lacks = wide.index[line], wide.columns.get_level_values(-1)[column]
+        run = r.run[(r.method == method) & (r.seed == seed)].iloc[0]
+        raise InputError(f'{run}: {method} lacks {lacks} with seed {seed}; run the settings again')
+    return wide
+
+# %% ../nbs/34_tables.ipynb #b02dbb2f
+def _units(points):
+    "A column per unit: tasks, or photos whoever drew them"
+    return points if points.columns.nlevels == 1 else points.T.groupby(level='unit', sort=False).mean().T
+
+def _paired(a, b, paired):
+    "Mean difference of (seeds, units), its interval and p; who is better on how many units"
+    (low, high), one, other = bootstrap_difference(a, b, paired), a.mean(0), b.mean(0)
+    d = one-other
+    return dict(delta=d.mean(), low=low, high=high, p=permutation_test(one, other), n=len(d),
+                better=int((d > 1e-9).sum()), worse=int((d < -1e-9).sum()), sd=d.std(ddof=1) if len(d) > 1 else np.nan)
+
+def _over_tasks(a, b, paired):
+    "Of photos: how many tasks they have and, where there are several, the intervals of level and difference over these"
+    if a.columns.nlevels == 1: return {}
+    of = a.columns.get_level_values('task')
+    if (n := of.nunique()) == 1: return dict(tasks=1)
+    a, b = a.to_numpy(), b.to_numpy()
+    return dict(tasks=n, task_span=bootstrap(a, of), task_diff=bootstrap_difference(a, b, paired, of))
+
+# %% ../nbs/34_tables.ipynb #eb819d1b
+def compare(
+    rows:pd.DataFrame, method:str, baseline:str=OPPONENT,
+    k:int=5, protocol:str='disjoint', gallery:str='with', metric:str='acc@1',
+)->dict: # points: mean with span, micro, base, delta with low and high, sd of differences; p, n, units, tasks, ...
+    "One method against another on the same units"
+    r = _asked(rows, method, baseline, k, protocol, gallery)
+    points = _points(r, metric)
+    a, b = points.loc[method], points.loc[baseline]
+    paired, one, other = a.index.equals(b.index), _units(a).to_numpy(), _units(b).to_numpy()
+    own = r[(r.method == method) & r[a.columns.names[-1]].isin(a.columns.get_level_values(-1))]
+    return dict(method=method, baseline=baseline, k=k, metric=metric.capitalize(), mean=one.mean(), span=bootstrap(one),
+                micro=100*np.average(own[metric], weights=own.n_query), base=other.mean(), seeds=len(a),
+                **_paired(one, other, paired), **_over_tasks(a, b, paired),
+                units=f'{one.shape[1]} {"photos" if "unit" in r else "tasks"}')
 
 # %% ../nbs/34_tables.ipynb #fc1ad9a1
 PAPER = {  # Sketchy, category level: Acc@1, Acc@5 at k = 1, 5, 10 (paper, Table 1)
@@ -76,16 +112,37 @@ PAPER = {  # Sketchy, category level: Acc@1, Acc@5 at k = 1, 5, 10 (paper, Table
     'ours-predicted': {1: (21.8, 42.5), 5: (28.1, 51.8), 10: (32.7, 53.5)}}
 
 # %% ../nbs/34_tables.ipynb #0d655cbb
-def span(c, digits=1):
-    "+1.2 [+0.3, +2.1]"
-    return f'{c["delta"]:+.{digits}f} [{c["low"]:+.{digits}f}, {c["high"]:+.{digits}f}]'
+def _ends(low, high, form): return f'[{low:{form}}, {high:{form}}]'
 
+def _tasks(c, which, form):
+    "What the tasks of photos add to an interval"
+    if c.get('tasks', 0) > 1: return f'; over {c["tasks"]} tasks {_ends(*c[which], form)}'
+    return '; one task' if 'tasks' in c else ''
+
+def _level(c): return f'{c["mean"]:.1f} {_ends(*c["span"], ".1f")}{_tasks(c, "task_span", ".1f")}'
+
+def _difference(c, form='+.1f'): return f'{c["delta"]:{form}} {_ends(c["low"], c["high"], form)}'
+
+def span(c, digits=1):
+    "+1.2 [+0.3, +2.1], and over tasks where the units are photos"
+    return _difference(c, f'+.{digits}f')+_tasks(c, 'task_diff', f'+.{digits}f')
+
+# %% ../nbs/34_tables.ipynb #dbe17a8f
 def _both(rows, method, baseline, k, where):
     return [compare(rows, method, baseline, k, metric=q, **where) for q in ('acc@1', 'acc@5')]
 
 def gains(rows, method, baseline=OPPONENT, k=5, **where)->dict:
     "Differences in both metrics, as text"
     return {c['metric']: span(c) for c in _both(rows, method, baseline, k, where)}
+
+# %% ../nbs/34_tables.ipynb #8a48bc26
+def _adjusted(found):
+    "Holm's p of the comparisons of one table; nan where the baseline stands beside itself"
+    p = np.array([c['p'] if c['method'] != c['baseline'] else np.nan for c in found])
+    p[~np.isnan(p)] = holm(p[~np.isnan(p)])
+    return p
+
+def _p(p): return '<0.001' if p < .001 else f'{p:.3f}'
 
 # %% ../nbs/34_tables.ipynb #fa0894ab
 def systems(rows:pd.DataFrame)->list:
@@ -94,13 +151,14 @@ def systems(rows:pd.DataFrame)->list:
     return [m for b in BASES for s in STEPS if (m := method_of(b, s)) in has]
 
 # %% ../nbs/34_tables.ipynb #1954283b
-def _line(pair, levels):
+def _line(pair, adjusted, levels):
+    "Cells of one line: levels, and differences where it is not the baseline's own"
     c, same = pair[0], pair[0]['method'] == pair[0]['baseline']
-    level = lambda c: f'{c["mean"]:.1f}' + (' [{:.1f}, {:.1f}]'.format(*c['span']) if levels else '')
+    one, five = (_level(c) if levels else f'{c["mean"]:.1f}' for c in pair)
     told = {f'{c["metric"]} against {c["baseline"]}': span(c) for c in pair}
-    told['p'] = '<0.001' if c['p'] < .001 else f'{c["p"]:.3f}'
-    told['better / worse'] = f'{c["better"]} / {c["worse"]} of {c["n"]}'
-    return {c['metric']: level(c) for c in pair} | {name: '' if same else cell for name, cell in told.items()}
+    told |= {'p': _p(c['p']), 'p (Holm)': _p(adjusted), 'better / worse': f'{c["better"]} / {c["worse"]} of {c["n"]}'}
+    level = {'Acc@1': one, 'Acc@1 micro': f'{c["micro"]:.1f}', 'Acc@5': five}
+    return level | {name: '' if same else cell for name, cell in told.items()}
 
 # %% ../nbs/34_tables.ipynb #9b5b2654
 def table(
@@ -112,26 +170,34 @@ def table(
 )->pd.DataFrame:           # empty where the baseline has no rows
     "Level and paired difference to the baseline, both metrics, one line per system and k"
     has, names = set(zip(rows.method, rows.k)), rows.drop_duplicates('method').set_index('method')
+    asked = product(methods or systems(rows), ks or sorted(rows.k.unique()))
+    pairs = [_both(rows, m, baseline, k, where) for m, k in asked if {(m, k), (baseline, k)} <= has]
     lines = []
-    for m, k in ((m, k) for m in methods or systems(rows) for k in ks or sorted(rows.k.unique())):
-        if not {(m, k), (baseline, k)} <= has: continue
-        pair = _both(rows, m, baseline, k, where)
-        line = names.loc[m, ['base', 'step']].to_dict() | dict(method=m, k=k) | _line(pair, levels)
+    for pair, adjusted in zip(pairs, _adjusted([c for c, _ in pairs])):
+        m, k = pair[0]['method'], pair[0]['k']
+        line = names.loc[m, ['base', 'step']].to_dict() | dict(method=m, k=k) | _line(pair, adjusted, levels)
         if paper: line['paper'] = ' / '.join(map(str, paper.get(m, {}).get(k, ())))
         lines.append(line | dict(seeds=pair[0]['seeds']))
     return pd.DataFrame(lines).set_index(['base', 'step', 'method', 'k']) if lines else pd.DataFrame()
 
 # %% ../nbs/34_tables.ipynb #da6d2cfb
-def step_table(rows:pd.DataFrame, ks=(5, 10))->pd.DataFrame:
+def _stepped(rows):
+    "The meta-trained systems that have rows with their own step and without: (with, without)"
+    own = {b: b.replace('meta', 'paper').replace('anil', 'fixed') for b in BASES if b.startswith('meta')}
+    both = [(method_of(base, step), method_of(base)) for base, step in own.items()]
+    return [pair for pair in both if {*pair} <= set(rows.method)]
+
+def step_table(
+    sets:list, # of rows, a frame per data set
+    ks=(5, 10),
+)->pd.DataFrame:
     "Each meta-trained base with its own step against itself with nothing: points"
-    lines = []
-    for base in (b for b in BASES if b.startswith('meta')):
-        own = base.replace('meta', 'paper').replace('anil', 'fixed')
-        stepped, without = method_of(base, own), method_of(base)
-        for k in ks if {stepped, without} <= set(rows.method) else ():
-            facts = dict(dataset=rows.dataset.iloc[0], method=stepped, k=k)
-            lines.append(facts | gains(rows, stepped, without, k))
-    return pd.DataFrame(lines)
+    asked = [(rows, *pair, k) for rows in sets for pair in _stepped(rows) for k in ks]
+    pairs = [_both(*question, {}) for question in asked]
+    return pd.DataFrame([
+        dict(dataset=rows.dataset.iloc[0], method=method, k=k) | {c['metric']: span(c) for c in pair}
+        | {'p': _p(pair[0]['p']), 'p (Holm)': _p(adjusted)}
+        for (rows, method, _, k), pair, adjusted in zip(asked, pairs, _adjusted([c for c, _ in pairs]))])
 
 # %% ../nbs/34_tables.ipynb #93bc56da
 def protocol_table(rows, methods, baseline=OPPONENT, k:int=5, metric='acc@1')->pd.DataFrame:
@@ -143,7 +209,8 @@ def protocol_table(rows, methods, baseline=OPPONENT, k:int=5, metric='acc@1')->p
 # %% ../nbs/34_tables.ipynb #ca3aee0b
 def _sentence(c):
     "A comparison in words"
-    return f'{c["mean"]:.1f} against {c["base"]:.1f}, {span(c)} points of {c["metric"]} over {c["units"]}'
+    told = f'{c["mean"]:.1f} against {c["base"]:.1f}, {_difference(c)} points of {c["metric"]} over {c["units"]}'
+    return told + _tasks(c, 'task_diff', '+.1f')
 
 def finding(c)->str:
     "Which of two methods is better, and by how much"
@@ -208,12 +275,19 @@ def _z(power, level): return NormalDist().inv_cdf(1-level/2) + NormalDist().inv_
 # %% ../nbs/34_tables.ipynb #7932b930
 def _bars(cs): return [[c['delta']-c['low'] for c in cs], [c['high']-c['delta'] for c in cs]]
 
+def _task_bars(cs):
+    "The same over tasks, where the units are photos of several"
+    return _bars([dict(delta=c['delta'], low=low, high=high) for c in cs
+                  for low, high in [c.get('task_diff', (c['delta'], c['delta']))]])
+
 def forest(
     found:list, # of (name, comparison), all of the same two methods
 ):
-    "Differences with their intervals, one line per set"
+    "Differences with their intervals, one line per set; thin: over tasks, where the units are photos"
     fig, ax = plt.subplots(figsize=(7, .6+.42*len(found)), layout='constrained')
-    for i, (_, c) in enumerate(found): ax.errorbar(c['delta'], -i, xerr=_bars([c]), fmt='o', color='C0', capsize=3)
+    for i, (_, c) in enumerate(found):
+        ax.errorbar(c['delta'], -i, xerr=_bars([c]), fmt='o', color='C0', capsize=3)
+        ax.errorbar(c['delta'], -i, xerr=_task_bars([c]), fmt='none', ecolor='C0', elinewidth=.6)
     ax.axvline(0, color='grey', lw=.8)
     c = found[0][1]
     ax.set(yticks=-np.arange(len(found)), yticklabels=[n for n, _ in found])
@@ -224,14 +298,16 @@ def forest(
 def shots(
     lines:list, baseline:str=OPPONENT, # of (name, rows, method)
 ):
-    "Difference to the baseline in Acc@1 with its interval by k, one line per name"
+    "Difference to the baseline in Acc@1 by k, one line per name; thin bars: over tasks, where the units are photos"
     fig, ax = plt.subplots(figsize=(6.4, 2.8), layout='constrained')
     ticks = sorted({int(k) for _, r, m in lines for k in r[r.method == m].k})
     for i, (name, r, m) in enumerate(lines):
         has = set(r[r.method == m].k) & set(r[r.method == baseline].k)
         cs = [compare(r, m, baseline, k) for k in ticks if k in has]
         x = [c['k']*(1+.03*i) for c in cs]
-        ax.errorbar(x, [c['delta'] for c in cs], _bars(cs), fmt='.-', lw=1, capsize=2, label=name)
+        y = [c['delta'] for c in cs]
+        line = ax.errorbar(x, y, _bars(cs), fmt='.-', lw=1, capsize=2, label=name)
+        ax.errorbar(x, y, _task_bars(cs), fmt='none', ecolor=line[0].get_color(), elinewidth=.5)
     ax.axhline(0, color='grey', lw=.8)
     ax.set(xscale='log', xlabel='support pairs k', ylabel=f'points of Acc@1\nagainst {baseline}')
     ax.set_xticks(ticks, ticks); ax.minorticks_off()

@@ -20,6 +20,8 @@ wildcard_constraints: collection='[a-z_0-9]+', dataset='[a-z_0-9]+', base='tripl
 shell.prefix('set -e; export OMP_NUM_THREADS=%d MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1000000000000 MALLOC_TOP_PAD_=268435456; ' % THREADS
              + ('' if OUT == os.environ.get('AFGSBIR_OUTPUTS') else f'export AFGSBIR_OUTPUTS={shlex.quote(OUT)}; '))
 
+UNTRAINED = [f'{OUT}/test/folds-untrained-{split}/rows.csv' for split in ('train', 'val', 'test')]
+
 def whitened(dataset, part=''): return f'{OUT}/test/{dataset}-whitened{part}/rows.csv'
 
 rule all:
@@ -70,16 +72,23 @@ rule untrained:
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input} -p run test/{wildcards.dataset}-untrained >{log} 2>&1"
 
+rule untrained_folds:      # all categories of the folds, split by split
+    input: 'nbs/settings/sketchy_mini-test.yaml'
+    output: f'{OUT}/test/folds-untrained-{{split}}/rows.csv'
+    log: 'data/.log/folds-untrained-{split}.log'
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input} -p run test/folds-untrained-{wildcards.split} -p split {wildcards.split} >{log} 2>&1"
+
 # The default: the primary table (five folds), the paper's split with the collections it then meets, emoji, and each sketcher of shoe304 left out
 rule primary:
     input:        # the systems too: where only the committed rows are there, everything is fitted and tested anew
         [whitened('sketchy_mini', f'-fold-{i}') for i in range(5)],
-        [f'{OUT}/fit/sketchy_mini-whitened-fold-{i}/system-{SEEDS[0]}.safetensors' for i in range(5)]
+        [f'{OUT}/fit/sketchy_mini-whitened-fold-{i}/system-{SEEDS[0]}.safetensors' for i in range(5)], UNTRAINED
 
 rule default:
     input:
         [whitened('sketchy_mini', f'-fold-{i}') for i in range(5)], [whitened('shoe304', f'-leave-{u}') for u in (1, 2, 3)],
-        [whitened(d) for d in ('emoji', 'sketchy_mini', 'sketchy_plus', 'shoe304', 'qmul_chairs', 'qmul_shoes')]
+        [whitened(d) for d in ('emoji', 'sketchy_mini', 'sketchy_plus', 'shoe304', 'qmul_chairs', 'qmul_shoes')], UNTRAINED
 
 def kind(w): return 'folds' if w.part.startswith('-fold') else getattr(w, 'collection', '') or w.dataset
 

@@ -140,3 +140,12 @@ def test_no_test_picture_is_looked_at_before_the_test(tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(choices, other[2], check_exact=True)
     assert rates == other[3] and len(rates) == 1
     assert not np.array_equal(rows['acc@1'], other[4]['acc@1'])
+
+
+def test_every_seed_is_asked_the_same(tmp_path):
+    "Two seeds of learned steps share their base: a step in which no seed enters gives the same rows, draw by draw"
+    went(run('42_fit', tmp_path, run='fit/w', seeds=[0, 1]))
+    went(run('41_test', tmp_path, run='test/w', systems=['fit/w'], steps=['nothing']))
+    rows = pd.read_csv(tmp_path/'test/w/rows.csv')
+    by_seed = rows.pivot(index=['task', 'k', 'gallery'], columns='seed', values='acc@1')
+    assert list(by_seed) == [0, 1] and (by_seed[0] == by_seed[1]).all()

@@ -1,6 +1,6 @@
 """Plausible bugs that would change a published number in silence, put in one at a time: a test must fail for each.
 
-    python .ci/mutants.py [-j 2] [--out FILE] [name ...]     # names: only these, and nothing is written
+    python .ci/mutants.py [-j 2] [--out FILE] [name ...]     # names: only these; rows of others stay
 
 `tests/mutants.yaml` lists them. A bug is put into a copy of the project, into a chapter's cell or into a module of the
 package, and its test is run there: a chapter, whose cells define what they test, or a pytest node.
@@ -191,7 +191,14 @@ def rows_of(chosen, caches, jobs):
         yield dict(zip(COLUMNS, (m.name, m.file, m.changes, m.test, told, f'{ran.seconds:.0f}')))
 
 
-def save(rows, file):
+def save(rows, file, found):
+    "Write the rows whole, in the order of the list; those of mutants that were not run, and are as they were, stay"
+    if file.is_file():
+        was = {m.name: (m.file, m.changes, m.test) for m in found if m.name not in {r['mutant'] for r in rows}}
+        kept = csv.DictReader(file.read_text().splitlines())
+        rows += [r for r in kept if was.get(r['mutant']) == tuple(r[c] for c in COLUMNS[1:4])]
+    order = [m.name for m in found]
+    rows.sort(key=lambda r: order.index(r['mutant']))
     file.parent.mkdir(parents=True, exist_ok=True)
     with atomic(file) as tmp, open(tmp, 'w', newline='') as f:
         writer = csv.DictWriter(f, COLUMNS, lineterminator='\n')
@@ -200,7 +207,7 @@ def save(rows, file):
 
 def main():
     p = argparse.ArgumentParser(description='Put plausible bugs in, one at a time: a test must fail for each')
-    p.add_argument('names', nargs='*', help='only these; nothing is written')
+    p.add_argument('names', nargs='*', help='only these; rows of others stay')
     p.add_argument('-j', '--jobs', type=int, default=1)
     p.add_argument('--out', type=Path, default=ROOT/'outputs/mutants/rows.csv')
     a = p.parse_args()
@@ -213,7 +220,7 @@ def main():
         looked_at(Path(caches))
         good = sound(list(dict.fromkeys(m.test for m in chosen)), Path(caches), a.jobs)
         rows = list(rows_of([m for m in chosen if m.test in good], Path(caches), a.jobs))
-    if not a.names: save(rows, a.out)
+    save(list(rows), a.out, found)
     dead, left = sum(r['killed'] == 'yes' for r in rows), len(chosen)-len(rows)
     print(f'\n{dead} of {len(rows)} mutants killed, {left} not run for want of data, {time.time()-begin:.0f} s')
     if dead < len(rows): raise SystemExit(1)

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import numpy as np, pandas as pd, pytest, torch, torch.nn.functional as F, yaml
 
+from afgsbir import train
 from afgsbir.adapt import embed_fast
 from afgsbir.asking import evaluate, permutation_test
 from afgsbir.base import PHOTO, SKETCH, project, unmoved
@@ -174,6 +175,13 @@ def test_validation_asks_what_was_trained():
     rules = stepped(adapter), unmoved(adapter.params)
     after, before = (evaluate(rule, x, tasks, (5,), 8, **once)[0] for rule in rules)
     assert found == pytest.approx([after['acc@1'], after['acc@5']]) and after['acc@5'] != before['acc@5']
+
+
+def test_validation_tasks_choose(monkeypatch):
+    "What chooses a checkpoint is the accuracy of validation tasks; some training tasks are told beside them"
+    monkeypatch.setattr(train, 'validate', lambda learner, maps, tasks, s, device: (len(tasks), len(tasks)+.5))
+    told = train._watch(None, None, range(30), range(3), None, 'cpu')()
+    assert told == dict(acc1=3, acc5=3.5, train1=10, train5=10.5)
 
 
 def test_every_seed_is_asked_the_same(tmp_path, monkeypatch):

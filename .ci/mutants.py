@@ -21,7 +21,7 @@ from afgsbir.core import InputError, atomic, command, data_root
 PARTS = ('afgsbir', 'nbs', 'tests', '.ci', 'data_prep', 'settings.ini', 'pyproject.toml', 'README.md', 'Snakefile')
 COLUMNS = 'mutant,file,what it would change,test,killed,seconds'.split(',')
 BROKEN = r'(SyntaxError|IndentationError|NameError|UnboundLocalError|ImportError|ModuleNotFoundError|AttributeError)'
-LIMIT = 600    # seconds that one test may take
+LIMIT = 1200    # seconds that one test may take
 
 
 class Mutant(NamedTuple):

@@ -5,14 +5,14 @@
 `tests/mutants.yaml` lists them. A bug is put into a copy of the project, into a chapter's cell or into a module of the
 package, and its test is run there: a chapter, whose cells define what they test, or a pytest node.
 """
-import argparse, ast, csv, json, os, re, shutil, subprocess, sys, time
+import argparse, ast, csv, json, multiprocessing, os, re, shutil, signal, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-import yaml
+import pytest, yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -22,6 +22,9 @@ PARTS = ('afgsbir', 'nbs', 'tests', '.ci', 'data_prep', 'settings.ini', 'pyproje
 COLUMNS = 'mutant,file,what it would change,test,killed,seconds'.split(',')
 BROKEN = r'(SyntaxError|IndentationError|NameError|UnboundLocalError|ImportError|ModuleNotFoundError|AttributeError)'
 LIMIT = 1200    # seconds that one test may take
+HEAVY = ('accelerate faiss matplotlib.pyplot nbdev.test nbformat numpy pandas papermill pyarrow.parquet pytest '
+         'safetensors.torch scipy.stats seaborn timm torch torchvision').split()
+PROCESSES = multiprocessing.get_context('forkserver')    # what is slow to import is imported once
 
 
 class Mutant(NamedTuple):
@@ -99,21 +102,34 @@ def linked(folder, source):
 def environment(folder):
     "The copy stands first on the path, before a package that is installed"
     places = dict(PYTHONPATH='', AFGSBIR_COLLECTIONS='prepared', AFGSBIR_OUTPUTS='outputs', TMPDIR='tmp')
-    places = {name: str(folder/place) for name, place in places.items()}
-    return os.environ | places | dict(OMP_NUM_THREADS='1', PYTHONDONTWRITEBYTECODE='1')
+    return {name: str(folder/place) for name, place in places.items()} | dict(PYTHONDONTWRITEBYTECODE='1')
+
+
+def test_here(folder, test):
+    "Run a chapter or a pytest node in this process, which has imported nothing of the package"
+    os.setsid()
+    log = os.open(folder/'log', os.O_CREAT | os.O_WRONLY)
+    for stream in (1, 2): os.dup2(log, stream)
+    for name in [n for n in sys.modules if n.partition('.')[0] == 'afgsbir']: del sys.modules[name]
+    os.environ.update(environment(folder))
+    os.chdir(folder)
+    sys.path[:] = [str(folder), *(p for p in sys.path if Path(p or '.').resolve() not in (ROOT, ROOT/'.ci'))]
+    sys.dont_write_bytecode = True
+    if test.endswith('.ipynb'):
+        from nbdev.test import nbdev_test
+        sys.exit(nbdev_test(test, n_workers=0, do_print=True))
+    sys.exit(int(pytest.main(['-n0', '-x', '-p', 'no:cacheprovider', test])))
 
 
 def tested(folder, test):
-    "Run a chapter or a pytest node in a copy"
+    "Run a chapter or a pytest node in a copy, in a process of its own"
     (folder/'tmp').mkdir(exist_ok=True)
-    if test.endswith('.ipynb'):
-        args = [Path(sys.executable).with_name('nbdev_test'), '--path', test, '--n_workers', '1', '--do_print']
-    else: args = [sys.executable, '-m', 'pytest', '-n0', '-x', '-p', 'no:cacheprovider', test]
-    begin, how = time.time(), dict(cwd=folder, env=environment(folder), capture_output=True, text=True)
-    try: done = subprocess.run([str(a) for a in args], timeout=LIMIT, **how)
-    except subprocess.TimeoutExpired: return Ran('broken', f'took more than {LIMIT} s', LIMIT)
-    said = done.stdout+done.stderr
-    return Ran(outcome(test, done.returncode, said), said, time.time()-begin)
+    begin, child = time.time(), PROCESSES.Process(target=test_here, args=(folder, test))
+    child.start(); child.join(LIMIT)
+    if child.exitcode is None: os.killpg(child.pid, signal.SIGKILL); child.join()
+    said = (folder/'log').read_text(errors='replace') if (folder/'log').exists() else ''
+    (folder/'log').unlink(missing_ok=True)
+    return Ran(outcome(test, child.exitcode, said), said, time.time()-begin)
 
 
 def outcome(test, code, said):
@@ -215,6 +231,8 @@ def main():
     unknown = set(a.names) - {m.name for m in found}
     if unknown: raise InputError(f'{min(unknown)}: no such mutant; they are in tests/mutants.yaml')
     apply_all(found)
+    os.environ['OMP_NUM_THREADS'] = '1'
+    PROCESSES.set_forkserver_preload(HEAVY)
     chosen, begin = [m for m in found if not a.names or m.name in a.names], time.time()
     with TemporaryDirectory(prefix='caches-') as caches:
         looked_at(Path(caches))

@@ -187,11 +187,12 @@ def each(work, items, jobs):
 
 def sound(tests, caches, jobs):
     "The tests that pass where nothing is wrong; those that are skipped are told, and any that fails is an error"
-    good, begin = set(), time.time()
+    good, faults, begin = set(), [], time.time()
     for test, ran in each(partial(unharmed, caches=caches), tests, jobs):
-        if ran.how in ('failed', 'broken'): raise InputError(f'{test}: fails without any bug ({last_line(ran)})')
+        if ran.how in ('failed', 'broken'): faults.append(f'{test} ({last_line(ran)})')
         print(f'{ran.how:8s} {ran.seconds:6.1f} s  {test}', flush=True)
         if ran.how == 'passed': good.add(test)
+    if faults: raise InputError(f'without any bug these fail: {"; ".join(faults)}')
     print(f'{len(good)} of {len(tests)} tests pass where nothing is wrong, {time.time()-begin:.0f} s\n', flush=True)
     return good
 

@@ -181,7 +181,7 @@ def test_validation_tasks_choose(monkeypatch):
     "What chooses a checkpoint is the accuracy of validation tasks; some training tasks are told beside them"
     monkeypatch.setattr(train, 'validate', lambda learner, maps, tasks, s, device: (len(tasks), len(tasks)+.5))
     told = train._watch(None, None, range(30), range(3), None, 'cpu')()
-    assert told == dict(acc1=3, acc5=3.5, train1=10, train5=10.5)
+    assert (told['acc1'], told['acc5']) == (3, 3.5) and told['train5'] == told['train1']+.5 > 4
 
 
 def test_every_seed_is_asked_the_same(tmp_path, monkeypatch):

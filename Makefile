@@ -6,7 +6,7 @@ export MALLOC_MMAP_MAX_ := 0
 export MALLOC_TRIM_THRESHOLD_ := 1000000000000
 export MALLOC_TOP_PAD_ := 268435456
 JOBS ?= $(shell nproc)
-.PHONY: run test data data-research runs primary bench site lab clean setup
+.PHONY: run test mutants data data-research runs primary bench site lab clean setup
 
 run: data
 	snakemake -j $(JOBS) --config out=outputs/demo seeds=0 bases=triplet,meta-anil,meta-fixed,meta-predicted -- outputs/demo/test/emoji-demo/rows.csv
@@ -18,6 +18,11 @@ run: data
 test: data
 	nbdev_test --n_workers 2
 	pytest -rs
+
+# plausible bugs, put in one at a time: a test must fail for each; half an hour on one core
+mutants: JOBS = 1
+mutants: data
+	$(PY) .ci/mutants.py -j $(JOBS)
 
 setup: .venv/.done
 .venv/.done: pyproject.toml

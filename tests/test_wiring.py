@@ -1,15 +1,19 @@
 "Wiring that only its consequences show: each test here fails for one bug that would change numbers in silence."
+from types import SimpleNamespace
+
 import numpy as np, pandas as pd, pytest, torch, torch.nn.functional as F, yaml
 
+from afgsbir import train
 from afgsbir.adapt import embed_fast
-from afgsbir.asking import permutation_test
-from afgsbir.base import PHOTO, SKETCH, project
+from afgsbir.asking import evaluate, permutation_test
+from afgsbir.base import PHOTO, SKETCH, project, unmoved
 from afgsbir.core import rng
-from afgsbir.meta import Adapter, Match
+from afgsbir.meta import Adapter, Match, stepped
 from afgsbir.pairs import load_collection, write_collection
 from afgsbir.regularisers import SCALE, Regularisers
-from afgsbir.tasks import Episodes
-from afgsbir.train import load_tensors
+from afgsbir.tasks import Episodes, Features, make_task
+from afgsbir.train import batch_at, load_tensors, settings, validate
+from afgsbir.views import Maps
 from test_runs import SMOKE, run
 from test_systems import went
 
@@ -140,3 +144,52 @@ def test_no_test_picture_is_looked_at_before_the_test(tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(choices, other[2], check_exact=True)
     assert rates == other[3] and len(rates) == 1
     assert not np.array_equal(rows['acc@1'], other[4]['acc@1'])
+
+
+class Numbers:
+    "Maps that are the rows and views asked for"
+    views = 4
+    def read(self, kind, rows, v): return torch.as_tensor(np.stack([rows, v], 1))
+
+
+def test_a_batch_depends_on_seed_and_step():
+    "Other seeds and other steps draw other episodes and other views; half of the tasks are mirrored"
+    tasks = [make_task(str(i), range(12), np.arange(12)//2, range(9)) for i in range(6)]
+    batch = lambda seed, step: batch_at(step, tasks, Numbers(), settings(n_tasks=4, k=3, seed=seed))
+    for other in (batch(1, 7), batch(0, 8)):
+        for column in (0, 1): assert not torch.equal(batch(0, 7)[0][:, column], other[0][:, column])
+        assert not torch.equal(batch(0, 7)[2].label, other[2].label)
+    mirrored = torch.cat([batch(0, step)[1][:, 1] % 2 for step in range(20)])
+    assert .3 < mirrored.double().mean() < .7
+
+
+def test_validation_asks_what_was_trained():
+    "The checkpoint of a learner that adapts is chosen by what it does after its step"
+    torch.manual_seed(0)
+    x = Features(*F.normalize(torch.randn(2, 24, 1, 8), dim=-1))
+    tasks = [make_task('a', range(24), range(24), range(24))]
+    adapter = Adapter(8, 8, rate=20., two_biases=True)
+    learner = SimpleNamespace(encoder=None, adapter=adapter, match=Match(adapter))
+    found = validate(learner, Maps(x.photos.numpy(), x.sketches.numpy()), tasks, settings(val_draws=8))
+    once = dict(protocols=('disjoint',), galleries=('with',))
+    rules = stepped(adapter), unmoved(adapter.params)
+    after, before = (evaluate(rule, x, tasks, (5,), 8, **once)[0] for rule in rules)
+    assert found == pytest.approx([after['acc@1'], after['acc@5']]) and after['acc@5'] != before['acc@5']
+
+
+def test_validation_tasks_choose(monkeypatch):
+    "What chooses a checkpoint is the accuracy of validation tasks; some training tasks are told beside them"
+    monkeypatch.setattr(train, 'validate', lambda learner, maps, tasks, s, device: (len(tasks), len(tasks)+.5))
+    told = train._watch(None, None, range(30), range(3), None, 'cpu')()
+    assert (told['acc1'], told['acc5']) == (3, 3.5) and told['train5'] == told['train1']+.5 > 4
+
+
+def test_every_seed_is_asked_the_same(tmp_path, monkeypatch):
+    "Two seeds of learned steps share their base: a step in which no seed enters gives the same rows, draw by draw"
+    small(tmp_path/'emoji', False)
+    monkeypatch.setenv('AFGSBIR_COLLECTIONS', str(tmp_path/'emoji'))
+    went(run('42_fit', tmp_path, run='fit/w', seeds=[0, 1]))
+    went(run('41_test', tmp_path, run='test/w', systems=['fit/w'], steps=['nothing']))
+    rows = pd.read_csv(tmp_path/'test/w/rows.csv')
+    by_seed = rows.pivot(index=['task', 'k', 'gallery'], columns='seed', values='acc@1')
+    assert list(by_seed) == [0, 1] and (by_seed[0] == by_seed[1]).all()

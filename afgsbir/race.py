@@ -104,10 +104,10 @@ def peak_memory(
 
 # %% ../nbs/37_race.ipynb #44727baf
 def _ours(rows, r):
-    "Which of ours ran in the race of a row, and its value; a row against a limit holds it itself"
+    "Which of ours ran in the race of a row, and its value; a row against a limit is ours itself, and `who` is empty"
     same = rows[(rows.group == r.group) & (rows.case == r.case) & (rows.metric == r.metric)]
     ours = same[same.peer.str.startswith('ours')].head(1)                   # a race's reference stands first
-    return dict(who=ours.peer.iloc[0], ours=ours.value.iloc[0]) if len(ours) else dict(who='ours', ours=r.value)
+    return dict(who=ours.peer.iloc[0], ours=ours.value.iloc[0]) if len(ours) else dict(who='', ours=r.value)
 
 def targets(file)->pd.DataFrame:
     "The rows with a target, `ours` beside each, and whether it was met"
@@ -125,9 +125,9 @@ def in_short(
     rows:pd.DataFrame, # from `targets`
 )->pd.DataFrame:
     "What a reader wants of them, as text: ours, the other's, and the ratio"
-    two, alone = '{:.2f}'.format, rows.ours.eq(rows.value)
+    two = '{:.2f}'.format
     ours = [_measured(v, u) + w.removeprefix('ours') for v, u, w in zip(rows.ours, rows.unit, rows.who)]
-    theirs = ['' if a else _measured(v, u) for v, u, a in zip(rows.value, rows.unit, alone)]
+    theirs = [_measured(v, u) if w else '' for v, u, w in zip(rows.value, rows.unit, rows.who)]
     return pd.DataFrame(dict(
         case=rows.case, what=rows.metric, ours=ours, against=rows.peer, theirs=theirs, ratio=rows.ratio.map(two),
         target=rows.target.map(two), met=rows.met.astype(str).map({'True': 'yes', 'False': 'no'})))

@@ -202,10 +202,10 @@ def step_table(
 
 # %% ../nbs/34_tables.ipynb #52c1d6be
 def _worth(rows, method, plain, k):
-    "The level of a base that takes no step, or the level of another system and what its step adds to its base"
-    if not {method, plain} <= set(rows.method): return ''
-    c = compare(rows, method, plain, k)
-    return _level(c) if method == plain else f'{c["mean"]:.1f}, {span(c)}'
+    "The level of a system, and what its step adds to its base where that was asked without one"
+    if method not in set(rows.method): return ''
+    c = compare(rows, method, plain if plain in set(rows.method) else method, k)
+    return _level(c) if c['baseline'] == method else f'{c["mean"]:.1f}, {span(c)}'
 
 def grid(
     sets:list, # of rows, a frame per data set

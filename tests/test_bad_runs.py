@@ -221,7 +221,7 @@ def test_damaged_systems(tmp_path, system):
 ABOUT = dict(settings=dict(d=8), collection='a', hash='1', tasks=[['x'], ['y']])
 
 
-def state(**change): return dict.fromkeys(('run', 'learner', 'opt', 'schedule'), {}) | dict(about=ABOUT | change)
+def state(**change): return dict.fromkeys(('run', 'learner', 'opt', 'scaler'), {}) | dict(about=ABOUT | change)
 
 STATES = [(b'', 'cannot be read'), (b'\0'*50, 'cannot be read'), (torch.ones(2), 'not a state of this version'),
     ([], 'not a state of this version'),

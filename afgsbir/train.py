@@ -280,7 +280,7 @@ def _resume(out, about, learner, opt):
         _put(saved, learner, opt)
         if set(saved['run']) == set(state) and set(saved['run']['best']) == set(saved['learner']) == set(state['best']):
             return run._replace(state=saved['run'])
-    except (RuntimeError, ValueError, KeyError, TypeError) as e: why = e
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as e: why = e
     else: why = None
     raise InputError(f'{file}: does not fit its own settings; remove it and train from the start') from why
 

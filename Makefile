@@ -19,7 +19,7 @@ test: data
 	nbdev_test --n_workers 2
 	pytest -rs
 
-# plausible bugs, put in one at a time: a test must fail for each; half an hour on one core
+# plausible bugs, put in one at a time: a test must fail for each; slow
 mutants: JOBS = 1
 mutants: data
 	$(PY) .ci/mutants.py -j $(JOBS)

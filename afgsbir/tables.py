@@ -212,10 +212,10 @@ def grid(
     k:int=5, paper:dict=PAPER,
 )->pd.DataFrame:
     "Acc@1 of every base and step, and what each step adds to its base"
-    names = [r.dataset.iloc[0] for r in sets]
+    names, has = [r.dataset.iloc[0] for r in sets], set().union(*(r.method for r in sets))
     lines = [dict(base=b, step=s, method=m, paper=str(paper.get(m, {}).get(k, [''])[0]))
              | {name: _worth(r, m, method_of(b), k) for name, r in zip(names, sets)}
-             for b, s in product(BASES, STEPS) if (m := method_of(b, s)) in set().union(*(r.method for r in sets))]
+             for b, s in product(BASES, STEPS) if (m := method_of(b, s)) in has]
     return pd.DataFrame(lines).set_index(['base', 'step'])[['method', *names, 'paper']]
 
 # %% ../nbs/34_tables.ipynb #93bc56da
@@ -271,7 +271,7 @@ def never_looked_at(rows, root=None):
 AIM = 5.   # points of Acc@1 over the opponent, set before the default was developed
 
 def _primary(sets, root):
-    "The aim, and the categories that nobody looked at: said of the first set, where it is the folds"
+    "What else is said of the folds: whether they reach the aim, and what the categories answer that nobody looked at"
     folds = [(n, r, k) for which, n, r, k in sets if which == 'primary']
     parts = [(f'aimed at: +{AIM:g}', n, r, k, AIM) for n, r, k in folds]
     parts += [('never looked at', f'{n}, 21 categories', new, k, 0.) for n, r, k in folds

@@ -366,7 +366,7 @@ def _tasks(collection, split, s):
 
 # %% ../nbs/30_train.ipynb #b9be85d5
 def _begin(collection, tasks, s, device):
-    "A fresh learner with M at the principal directions of the training features, and the maps it reads"
+    "A fresh learner with M at the principal directions of (at most forty) training tasks, and the maps it reads"
     known = s.semantic and collection.words
     words = torch.as_tensor(np.stack([collection.words[t.name] for t in tasks])).float() if known else None
     learner = make_learner(s, len(tasks), words)
@@ -422,7 +422,7 @@ def train(
         _log(run, step, lambda: _told(acc, watch))
         if acc.is_main_process and ((step+1) % save_every == 0 or _done(run)): _save_state(run)
         run.state['loss'] = loss.detach()
-    descend(loss_at, opt, _steps_of(run, bar and acc.is_main_process), None, backward, each)
+    descend(loss_at, opt, _steps_of(run, bar and acc.is_main_process), backward=backward, each=each)
     seen = {n: v for n, v in run.about.items() if n != 'settings'} | dict(classes=len(tasks))
     if acc.is_main_process: _finish(run, results or out, **facts | seen)
     learner.load_state_dict(run.state['best'], strict=False)

@@ -8,7 +8,8 @@ SEEDS = str(config.get('seeds', '0,1,2')).split(',')
 THREADS = int(config.get('threads', 1))
 LEARNED = 'csls, csls+gallery, centre'      # the steps that 42 learns; these bases take them too, so that base and step are crossed
 STEPS = {'triplet': f'[nothing, finetune, {LEARNED}]', 'triplet+reg': f'[nothing, finetune, {LEARNED}]',
-         'meta-fixed': '[paper-fixed, nothing]', 'meta-predicted': f'[paper-predicted, nothing, {LEARNED}]'}
+         'meta-anil': '[paper-fixed, nothing]', 'meta-fixed': '[paper-fixed, nothing]', 'meta-learned': '[paper-learned, nothing]',
+         'meta-predicted': f'[paper-predicted, nothing, {LEARNED}]'}
 STEPPED = [b for b, steps in STEPS.items() if LEARNED in steps]
 TRAINED_ON = {'sketchy_plus': 'sketchy_mini'}   # whose systems a benchmark tests: sketchy_mini's never saw dog or horse
 PYTHON = config.get('python', 'python')

@@ -410,7 +410,8 @@ def train(
     learner, maps = _begin(collection, tasks, s, acc.device)
     if compile: compiled(learner)
     model, opt = acc.prepare(learner, make_optimiser(learner, s))
-    run = _resume(out, _about(s, collection, tasks, val), learner, opt)
+    how = dict(precision=str(acc.mixed_precision), processes=acc.num_processes)     # they round differently
+    run = _resume(out, _about(s, collection, tasks, val) | how, learner, opt)
     watch = _watch(learner, maps, tasks, val, s, acc.device)
     def loss_at(step):
         _set_pace(opt, pace(step, run.state['cooling'], s))

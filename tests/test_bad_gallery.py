@@ -139,7 +139,7 @@ ASKED = [
     ('create in a file', lambda r: create_gallery(r.folder/'pictures'/'0.png', 48), '0.png: '),
     ('create with no numbers', lambda r: create_gallery(r.folder/'n', 0), 'dim=0: choose'),
     ('create with half a number', lambda r: create_gallery(r.folder/'n', 2.5), 'dim=2.5: choose'),
-    ('create of another type', lambda r: create_gallery(r.folder/'n', 4, 'float32'), 'choose float16 or int8'),
+    ('create of another type', lambda r: create_gallery(r.folder/'n', 4, 'float64'), 'choose float16, int8 or float32'),
     ('open nothing', lambda r: Gallery(r.folder/'nowhere'), 'nowhere: no gallery; make one with create_gallery'),
     ('open a file', lambda r: Gallery(r.folder/'pictures'/'0.png'), '0.png: no gallery'),
     ('row past the end', lambda r: read_rows(r.g, [4000]), 'has rows 0 to 3999 only'),

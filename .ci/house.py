@@ -12,7 +12,7 @@ WIDE, MANY = 120, 7  # columns; positional arguments of one call
 
 
 class Cell(NamedTuple):
-    chapter: str    # 33_gallery
+    chapter: str    # 31_gallery
     module: str     # gallery, '' where the chapter exports nothing
     exported: bool
     lines: list     # neither blank nor a directive

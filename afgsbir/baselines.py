@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['REGULARISED', 'LIGHT', 'BASES', 'NOTHING', 'trained_as', 'fine_tuned', 'choose_rate', 'System', 'grid_encoder',
-           'untrained', 'rule_tensors', 'save_system', 'system_files', 'load_system', 'steps_of', 'on_projections',
-           'rule_of']
+           'untrained', 'rule_tensors', 'save_system', 'packed', 'unpacked', 'system_files', 'load_system', 'steps_of',
+           'on_projections', 'rule_of']
 
 # %% ../nbs/32_baselines.ipynb #85f99b65
 from functools import partial
@@ -90,9 +90,9 @@ class System(NamedTuple):
         return features_of(self.encoder.to(device), maps, tasks, views, device)
 
 # %% ../nbs/32_baselines.ipynb #dd21a881
-def grid_encoder(backbone='efficientnet_lite2', depth=7, grid=6, size=192):
+def grid_encoder(backbone='efficientnet_lite2', depth=7, grid=6, size=192, last=3):
     "F of a closed-form base; `size` belongs to its input"
-    return GridEncoder(load_backbone(backbone), depth, grid)
+    return GridEncoder(load_backbone(backbone), depth, grid, last)
 
 # %% ../nbs/32_baselines.ipynb #e092a128
 def untrained(**options)->System:
@@ -116,6 +116,25 @@ def rule_tensors(
 def save_system(tensors, file, **facts):
     "Write a system: tensors of its base and rules, and what it is"
     save_tensors({n: t.contiguous() for n, t in tensors.items()}, file, **facts)
+
+# %% ../nbs/32_baselines.ipynb #c1a0e001
+def packed(
+    tensors:dict, # matrices (n, d) among them
+)->dict:          # every matrix in 8 bits, with a scale per row
+    "Tensors at a quarter of their size: what a system that ships with the package is kept in"
+    out = {}
+    for name, t in tensors.items():
+        if t.ndim < 2 or name.endswith('bias'): out[name] = t; continue
+        scale = (t.abs().amax(-1, keepdim=True)/127).clamp_min(1e-12)
+        out |= {f'{name}.int8': (t/scale).round().to(torch.int8), f'{name}.scale': scale}
+    return out
+
+def unpacked(tensors:dict)->dict:
+    "Tensors as they were before `packed`, but for half a 127th of the largest number of each row"
+    short = {n: n.removesuffix('.int8') for n in tensors if n.endswith('.int8')}
+    scales = {f'{name}.scale' for name in short.values()}
+    plain = {n: t for n, t in tensors.items() if n not in short and n not in scales}
+    return plain | {name: tensors[n].float()*tensors[f'{name}.scale'] for n, name in short.items()}
 
 # %% ../nbs/32_baselines.ipynb #f992faa8
 def system_files(
@@ -162,6 +181,7 @@ def load_system(
     "Open what a run of 40_train or 42_fit wrote"
     tensors, facts = load_tensors(file)
     try:
+        tensors = unpacked(tensors)
         bank = Bank(**_under('bank.', tensors)) if 'rules' in facts else None
         base = _base(tensors, facts, file, allow_download)
         return base._replace(bank=bank, rules=_rules(tensors, facts), facts=facts)

@@ -122,7 +122,7 @@ def _id(file, name):
     return unicodedata.normalize('NFC', name)
 
 # %% ../nbs/01_pairs.ipynb #eb4a4051
-_PICTURES = {'.jpg', '.jpeg', '.png', '.webp', '.bmp'}
+_PICTURES = {'.jpg', '.jpeg', '.jfif', '.png', '.webp', '.bmp', '.gif', '.tif', '.tiff'}
 
 def list_pictures(
     folder, # of pictures
@@ -196,43 +196,84 @@ def inherit_split(
 # %% ../nbs/01_pairs.ipynb #0affd11a
 def _clear(im):
     "The transparent colour of a PNG in the 8 bits that its pixels will have; the file tells it in its own depth"
-    clear, raw = im.info.get('transparency'), im.tile[0].args if im.tile else ''
+    clear, tile = im.info.get('transparency'), getattr(im, 'tile', ())
+    raw = tile[0].args if tile else ''
     if raw == 'RGB;16B' and isinstance(clear, tuple): return tuple(c >> 8 for c in clear)
     return clear*{'L;2': 85, 'L;4': 17}.get(raw, 1) if isinstance(clear, int) else clear
 
 def _grey(im):
     "Grey of 16 bits as grey of 8, a transparent value as transparency"
     x, clear = np.asarray(im).astype(int), im.info.get('transparency')
+    if getattr(im, 'tag_v2', {}).get(262) == 0: x = 65535-x        # a TIFF whose 0 is white
     grey = Image.fromarray(((x+128)//257).astype(np.uint8))
     if clear is not None: grey.putalpha(Image.fromarray(np.where(x == clear, 0, 255).astype(np.uint8)))
     return grey
 
 # %% ../nbs/01_pairs.ipynb #1491c605
+_ODD = dict(F='floats', I='32 bits a colour', LAB='Lab colours', HSV='HSV colours')
+
 def _upright(im):
     "Turned as its EXIF says, in place; where the EXIF cannot be read, as it is"
     try: ImageOps.exif_transpose(im, in_place=True)
     except Exception: pass
     return im
 
+def _plain(im):
+    "A picture of 8 bits a colour, none of them multiplied by its alpha"
+    if im.mode in _ODD: raise ValueError(f'{_ODD[im.mode]}, save it with 8 bits a colour')
+    if im.mode.startswith('I'): return _grey(im)
+    return im.convert(im.mode.upper()) if im.mode in ('La', 'RGBa') else im
+
 def _on_white(im):
     "A picture without transparency"
-    if im.mode.startswith('I'): im = _grey(im)
-    if im.mode not in ('RGBA', 'LA', 'P') and im.info.get('transparency') is None: return im
+    if im.mode not in ('RGBA', 'LA', 'PA', 'P') and im.info.get('transparency') is None: return im
     im = im.convert('RGBA')
     return Image.alpha_composite(Image.new('RGBA', im.size, 'white'), im)
 
 # %% ../nbs/01_pairs.ipynb #ccbe70fb
-FORMATS = 'JPEG', 'PNG', 'WEBP', 'BMP'   # told by content
-MAX_PIXELS = 178_956_970                 # a larger picture is taken for a bomb, as Pillow does
+FORMATS = 'JPEG', 'PNG', 'WEBP', 'BMP', 'GIF', 'TIFF'   # told by content
+MAX_PIXELS = 178_956_970   # a larger picture is taken for a bomb, as Pillow does
 
-def _decoded(path):
-    "A picture of 8 bits, upright, on white; a pipe or a device is not opened"
-    if not stat.S_ISREG(os.stat(path).st_mode): raise OSError('not a regular file')
-    with warnings.catch_warnings(action='ignore'), Image.open(path, formats=FORMATS) as im:
-        if im.width*im.height > MAX_PIXELS: raise ValueError(f'{im.width} x {im.height} pixels')
+def _within(width, height):
+    "Refuse a picture without pixels, and one with too many"
+    if not 0 < width*height <= MAX_PIXELS: raise ValueError(f'{width} x {height} pixels, of 1 to {MAX_PIXELS}')
+
+def _from_array(x):
+    "An array as a picture: bytes, truth values, or floats of 0 to 1"
+    if x.ndim not in (2, 3) or x.ndim == 3 and x.shape[2] not in (3, 4):
+        raise ValueError(f'an array {x.shape}, not (height, width[, 3 or 4])')
+    _within(x.shape[1], x.shape[0])
+    if x.dtype.kind == 'f':
+        if not ((x >= 0) & (x <= 1)).all(): raise ValueError('floats beyond 0 to 1')
+        x = np.rint(x.astype(float)*255)
+    elif x.dtype == bool: x = x*255
+    elif x.dtype != np.uint8: raise ValueError(f'an array of {x.dtype}, not of uint8, bool, or floats of 0 to 1')
+    return Image.fromarray(np.ascontiguousarray(x, np.uint8))
+
+# %% ../nbs/01_pairs.ipynb #ccbe70fd
+def _held(im):
+    "An upright copy of a picture that somebody else holds; `_clear` asks before the pixels are there"
+    _within(*im.size)
+    clear = _clear(im)
+    try: im = ImageOps.exif_transpose(im)
+    except Exception: im = im.copy()
+    if clear is not None: im.info['transparency'] = clear
+    return im
+
+def _opened(thing):
+    "A picture of 8 bits, upright, transparent where it is; a pipe or a device is not opened"
+    if isinstance(thing, np.ndarray): return _from_array(thing)
+    if isinstance(thing, Image.Image): return _plain(_held(thing))
+    if not stat.S_ISREG(os.stat(os.fspath(thing)).st_mode): raise OSError('not a regular file')
+    with warnings.catch_warnings(action='ignore'), Image.open(thing, formats=FORMATS) as im:
+        _within(*im.size)
         if 'transparency' in im.info: im.info['transparency'] = _clear(im)
         im.load()
-        return _on_white(_upright(im))
+        return _plain(_upright(im))
+
+def _decoded(thing):
+    "A picture of 8 bits, upright, on white"
+    return _on_white(_opened(thing))
 
 # %% ../nbs/01_pairs.ipynb #2366c6c8
 def _why(error):
@@ -256,24 +297,49 @@ def _padded(im, size):
     if round(min(im.size)/max(im.size)*size) < 1: raise ValueError(f'{im.width} x {im.height} pixels, too thin to pad')
     return ImageOps.pad(im, (size, size), Image.LANCZOS, color='white')
 
+def _cropped(im):
+    "The square in the middle"
+    n = min(im.size)
+    left, top = (im.width-n)//2, (im.height-n)//2
+    return im.crop((left, top, left+n, top+n))
+
+def _fitted(im, size, fit):
+    "A picture as the bytes of a square"
+    if fit == 'pad': im = _padded(im, size)
+    if fit == 'crop': im = _cropped(im)
+    return np.asarray(im if im.size == (size, size) else im.resize((size, size), Image.LANCZOS))
+
 # %% ../nbs/01_pairs.ipynb #cfeadb09
+_FITS = 'stretch', 'pad', 'crop'
+
+def _check_way(mode, fit):
+    "Refuse what is no way to read a picture"
+    if mode not in ('RGB', 'L') or fit not in _FITS:
+        raise InputError(f"{mode!r}, {fit!r}: no way to read a picture; take 'RGB' or 'L', 'stretch', 'pad' or 'crop'")
+
+def _name_of(thing, other='the picture'):
+    "How a message calls what was given: a path by its name on one line"
+    if not isinstance(thing, (str, os.PathLike)): return other
+    return str(thing) if str(thing).isprintable() else repr(str(thing))
+
+def _cure(thing):
+    "What helps against a thing that is no picture"
+    if isinstance(thing, (str, os.PathLike)): return 'replace it or pass --skip-unreadable'
+    return 'give a path, a PIL image, or an array of uint8, bool, or floats of 0 to 1'
+
+# %% ../nbs/01_pairs.ipynb #cfeadb0a
 def read_picture(
-    path,            # image file: JPEG, PNG, WEBP or BMP by content
+    path,            # image file: JPEG, PNG, WEBP, BMP, GIF or TIFF by content; or a PIL image, or an array
     size:int,        # side of the square in pixels
     mode:str='RGB',  # 'RGB' for photos, 'L' for sketches
-    fit:str='stretch', # 'stretch', or 'pad' with white
+    fit:str='stretch', # 'stretch', 'pad' with white, or 'crop' to the square in the middle
 )->np.ndarray:       # uint8, (size, size[, 3])
     "Read one picture as bytes: upright, transparency white, the first of several"
     check_size(size)
-    if mode not in ('RGB', 'L') or fit not in ('stretch', 'pad'):
-        raise InputError(f"{mode!r}, {fit!r}: no way to read a picture; take 'RGB' or 'L', 'stretch' or 'pad'")
-    try:
-        im = _decoded(path).convert(mode)
-        if fit == 'pad': im = _padded(im, size)
+    _check_way(mode, fit)
+    try: return _fitted(_decoded(path).convert(mode), size, fit)
     except Exception as e:
-        named = path if str(path).isprintable() else repr(str(path))
-        raise InputError(f'{named}: not a readable image ({_why(e)}); replace it or pass --skip-unreadable') from e
-    return np.asarray(im if im.size == (size, size) else im.resize((size, size), Image.LANCZOS))
+        raise InputError(f'{_name_of(path)}: not a readable image ({_why(e)}); {_cure(path)}') from e
 
 # %% ../nbs/01_pairs.ipynb #aabe26be
 def _readable(table, kind, read, skip):

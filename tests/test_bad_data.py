@@ -138,6 +138,15 @@ READ = {   # what is made, its mode, the pixel in the corner
     'png named jpg': (named_as('y.jpg', saved(image('RGB', (1, 2, 3)))), 'RGB', (1, 2, 3)),
     'moving png': (moving('x.png'), 'RGB', (255, 0, 0)),
     'moving webp': (moving('x.webp', lossless=True), 'RGB', (255, 0, 0)),
+    'gif': (saved(palette(), 'x.gif'), 'RGB', (0, 0, 0)),
+    'gif, transparent': (saved(palette(), 'x.gif', transparency=0), 'RGB', (255, 255, 255)),
+    'gif named png': (named_as('x.png', saved(image('L', 7), 'y.gif')), 'L', 7),
+    'moving gif': (moving('x.gif'), 'RGB', (255, 0, 0)),
+    'tiff': (saved(image('RGB', (1, 2, 3)), 'x.tif'), 'RGB', (1, 2, 3)),
+    'tiff, grey 16': (saved(Image.fromarray(np.full((2, 2), 32768, np.uint16)), 'x.tiff'), 'L', 128),
+    'tiff, CMYK': (saved(image('CMYK', (0, 0, 0, 255)), 'x.tif'), 'RGB', (0, 0, 0)),
+    'tiff named jpg': (named_as('x.jpg', saved(image('RGB', (1, 2, 3)), 'y.tif')), 'RGB', (1, 2, 3)),
+    'moving tiff': (moving('x.tif'), 'RGB', (255, 0, 0)),
     'several in a jpeg': (named_as('x.jpg', moving('x.mpo', quality=100)), 'RGB', (254, 0, 0)),
 }
 
@@ -194,13 +203,12 @@ def at(name, call):
 
 EPS = b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n(x) print\nshowpage\n'
 REFUSED = {
-    'text': (written('x.jpg', b'no picture'), 'no JPEG, PNG, WEBP or BMP'),
-    'nothing in it': (written('x.png', b''), 'no JPEG, PNG, WEBP or BMP'),
-    'postscript named jpg': (written('x.jpg', EPS), 'no JPEG, PNG, WEBP or BMP'),
+    'text': (written('x.jpg', b'no picture'), 'no JPEG, PNG, WEBP, BMP, GIF or TIFF'),
+    'nothing in it': (written('x.png', b''), 'no JPEG, PNG, WEBP, BMP, GIF or TIFF'),
+    'postscript named jpg': (written('x.jpg', EPS), 'no JPEG, PNG, WEBP, BMP, GIF or TIFF'),
     'svg named png': (written('x.png', b'<svg xmlns="http://www.w3.org/2000/svg"/>'), 'no JPEG, PNG'),
-    'gif named png': (named_as('x.png', saved(image('P', 0), 'y.gif')), 'no JPEG, PNG'),
-    'tiff named jpg': (named_as('x.jpg', saved(image('RGB', 0), 'y.tif')), 'no JPEG, PNG'),
-    'float tiff': (named_as('x.jpg', saved(image('F', .5), 'y.tif')), 'no JPEG, PNG'),
+    'float tiff': (saved(image('F', .5), 'x.tif'), 'floats, save it with 8 bits'),
+    'tiff of 32 bits': (saved(image('I', 9), 'x.tif'), '32 bits a colour, save it with 8 bits'),
     'pdf': (named_as('x.jpg', saved(image('RGB', 0), 'y.pdf')), 'no JPEG, PNG'),
     'ico': (named_as('x.png', saved(image('RGB', 0, (16, 16)), 'y.ico')), 'no JPEG, PNG'),
     'bomb': (by_hand(8, 0, bytes(9), b'', (60000, 60000)), 'not a readable image ('),
@@ -237,7 +245,7 @@ def test_refused(tmp_path, case):
 
 ASKED = [(dict(size=0), 'size 0'), (dict(size=-1), 'size -1'), (dict(size=4097), 'size 4097'),
          (dict(size=2.), 'size 2.0'), (dict(size=8, mode='F'), "'F'"), (dict(size=8, mode='RGBA'), "'RGBA'"),
-         (dict(size=8, fit='crop'), "'crop'")]
+         (dict(size=8, fit='cut'), "'cut'")]
 
 
 @pytest.mark.parametrize('how, word', ASKED)
@@ -259,7 +267,7 @@ def test_may_not_be_read(tmp_path, monkeypatch):
     refused(lambda: read_picture(file, 8), 'x.png', 'Permission denied')
 
 
-KINDS = {'x.png': {}, 'x.jpg': {}, 'x.webp': dict(lossless=True), 'x.bmp': {}}
+KINDS = {'x.png': {}, 'x.jpg': {}, 'x.webp': dict(lossless=True), 'x.bmp': {}, 'x.gif': {}, 'x.tif': {}}
 
 
 @given(st.sampled_from(sorted(KINDS)), st.lists(st.tuples(st.floats(0, .999), st.integers(0, 255)), max_size=6),
@@ -340,7 +348,7 @@ PREPARED = {   # changes of a good source; options; what must be said
     'no categories': ([('photo/a', None), ('photo/b', None)], [], 'photo: holds no category folders'),
     'hidden category only': (HIDDEN, [], 'no category folders'),
     'empty category': ([('photo/c', Path.mkdir)], [], 'photo/c: an empty category'),
-    'category of other files': ([('photo/c/x.gif', b'')], [], 'photo/c: an empty category'),
+    'category of other files': ([('photo/c/x.psd', b'')], [], 'photo/c: an empty category'),
     'category of noise': ([('photo/c/._x.jpg', b''), ('photo/c/Thumbs.db', b'')], [], 'photo/c: an empty category'),
     'sketch without photo': ([('sketch/a/q-1.png', picture)], [], "sketch 'a/q-1' has no photo 'a/q' (1 such)"),
     'sketch of another category': ([('sketch/c/p0-1.png', picture)], [], "has no photo 'c/p0'"),
@@ -418,8 +426,8 @@ WELCOME = {   # changes; options; photos; their splits; what is said
                                ['--test', NFD, '--val', 'a'], 7, (3, 3, 1), ''),
     'an empty --val': ([], ['--val', '--test', 'b'], 6, (3, 0, 3), 'no sketches in val'),
     'test alone': ([], ['--split', 'test'], 6, (0, 0, 6), 'no sketches in train and val'),
-    'other files': ([('photo/a/x.gif', b''), ('photo/a/y.tif', b'')], ['--test', 'b'], 6, (3, 0, 3),
-                    "'x.gif' is no picture"),
+    'other files': ([('photo/a/x.psd', b''), ('photo/a/y.pdf', b'')], ['--test', 'b'], 6, (3, 0, 3),
+                    "'x.psd' is no picture"),
     'a loose picture': ([('photo/x.jpg', picture)], ['--test', 'b'], 6, (3, 0, 3),
                         'x.jpg: stands outside of a category'),
     'skipped': ([('photo/a/p1.jpg', b'no'), ('photo/b/x.jpg', os.mkfifo), ('photo/b/y.png', Path.mkdir)],

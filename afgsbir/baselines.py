@@ -118,23 +118,32 @@ def save_system(tensors, file, **facts):
     save_tensors({n: t.contiguous() for n, t in tensors.items()}, file, **facts)
 
 # %% ../nbs/32_baselines.ipynb #c1a0e001
+def _group(n): return max(g for g in range(2, 65, 2) if n % g == 0)     # numbers that share a scale
+
 def packed(
-    tensors:dict, # matrices (n, d) among them
-)->dict:          # every matrix in 8 bits, with a scale per row
-    "Tensors at a quarter of their size: what a system that ships with the package is kept in"
+    tensors:dict, # matrices (..., d) among them, d even
+)->dict:          # every matrix in 4 bits a number, with a half-precision scale for up to 64 of them
+    "Tensors at a seventh of their size: what a system that ships with the package is kept in"
     out = {}
     for name, t in tensors.items():
         if t.ndim < 2 or name.endswith('bias'): out[name] = t; continue
-        scale = (t.abs().amax(-1, keepdim=True)/127).clamp_min(1e-12)
-        out |= {f'{name}.int8': (t/scale).round().to(torch.int8), f'{name}.scale': scale}
+        groups = t.unflatten(-1, (-1, _group(t.shape[-1])))
+        scale = (groups.abs().amax(-1, keepdim=True)/7).clamp_min(1e-6).half()
+        low, high = ((groups/scale.float()).round().clamp(-7, 7)+8).to(torch.uint8).flatten(-2).unflatten(-1, (-1, 2)).unbind(-1)
+        out |= {f'{name}.int4': low + 16*high, f'{name}.scale': scale.squeeze(-1)}
     return out
 
 def unpacked(tensors:dict)->dict:
-    "Tensors as they were before `packed`, but for half a 127th of the largest number of each row"
-    short = {n: n.removesuffix('.int8') for n in tensors if n.endswith('.int8')}
+    "Tensors as they were before `packed`, but for half a step of their group: a 14th of its largest number"
+    short = {n: n.removesuffix('.int4') for n in tensors if n.endswith('.int4')}
     scales = {f'{name}.scale' for name in short.values()}
     plain = {n: t for n, t in tensors.items() if n not in short and n not in scales}
-    return plain | {name: tensors[n].float()*tensors[f'{name}.scale'] for n, name in short.items()}
+    return plain | {name: _widened(tensors[n], tensors[f'{name}.scale'].float()) for n, name in short.items()}
+
+def _widened(nibbles, scale):
+    "Numbers (..., d) of their packed bytes (..., d/2) and scales (..., d/group)"
+    x = torch.stack([nibbles % 16, nibbles//16], -1).flatten(-2).float()-8
+    return (x.unflatten(-1, (scale.shape[-1], -1))*scale[..., None]).flatten(-2)
 
 # %% ../nbs/32_baselines.ipynb #f992faa8
 def system_files(

@@ -327,7 +327,8 @@ def append(
 )->Gallery:          # the gallery with them
     "Add photos at the end of what is there now"
     names, marks = _names(gallery.folder, names), _names(gallery.folder, marks)
-    if marks and len(marks) != len(names): raise InputError(f'{gallery.folder}: {len(marks)} marks for {len(names)} names')
+    if marks and len(marks) != len(names):
+        raise InputError(f'{gallery.folder}: {len(marks)} marks for {len(names)} names; give each photo one')
     _may_append(gallery, features, names, encoder)
     if not names: return gallery
     x = features.detach().float().cpu().numpy()

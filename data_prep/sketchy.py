@@ -8,7 +8,7 @@
 #
 # Reads the full Sketchy database as its authors ship it (`256x256/photo|sketch/tx_*/<category>/...`), the same
 # pictures in a flat tree (`photo/<category>/x.jpg`, `sketch/<category>/x-<n>.png`), and your own pictures in that
-# shape (`x-<n>-<sketcher>.png` where the hand matters).
+# shape (`x-<n>-<sketcher>.png` where the hand matters); `python -m afgsbir.own` reads other shapes too.
 
 # %%
 import argparse, os, unicodedata
@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from afgsbir.core import InputError, command, data_root, source_root
-from afgsbir.pairs import (check_size, inherit_split, scan, split_by_category, split_by_photo, target_folder,
-                           write_collection)
+from afgsbir.own import choose_split, find_tree
+from afgsbir.pairs import check_size, inherit_split, scan, target_folder, write_collection
 
 # %% [markdown]
 # ## Fixed lists
@@ -39,15 +39,12 @@ LICENCE = 'Sketchy database: research use; photos from ImageNet'
 # %%
 def find_folders(source, photo_tx='tx_000100000000', sketch_tx='tx_000100000000'):
     "The photo and sketch folders of a flat tree, or of the authors' release with one of its renderings each"
-    for root in (source, source/'256x256'):
-        photo, sketch = root/'photo', root/'sketch'
-        if not (os.path.isdir(photo) and os.path.isdir(sketch)): continue
-        if not any(photo.glob('tx_*')): return photo, sketch
-        for folder in (photo/photo_tx, sketch/sketch_tx):
-            if not os.path.isdir(folder):
-                raise InputError(f'{folder}: no such rendering; name one with --photo-tx / --sketch-tx')
-        return photo/photo_tx, sketch/sketch_tx
-    raise InputError(f'{source}: holds no photo/ and sketch/; name the folder that does with --source')
+    photo, sketch = find_tree(source, source/'256x256')
+    if not any(photo.glob('tx_*')): return photo, sketch
+    for folder in (photo/photo_tx, sketch/sketch_tx):
+        if not os.path.isdir(folder):
+            raise InputError(f'{folder}: no such rendering; name one with --photo-tx / --sketch-tx')
+    return photo/photo_tx, sketch/sketch_tx
 
 def licence(names):
     "Sketchy's for its own categories; of other pictures only their owner knows"
@@ -94,40 +91,13 @@ def main(argv=None):
     check_size(a.size)                                # before thousands of files are listed
     target_folder(a.root, a.name, source=source)
     photos, sketches = scan(*find_folders(source, a.photo_tx, a.sketch_tx))
-    photos['split'], split_by = choose_split(photos, a)
+    whole = a.name == 'sketchy_plus' and a.split == 'auto' and a.val is None and a.test is None
+    photos['split'], split_by = choose_split(photos, 'test' if whole else a.split, a.val, a.test, (VAL, UNSEEN))
     sketches['split'] = inherit_split(sketches, photos)
     words = read_words(source, set(photos.category), a.words) if a.words else {}
     card = dict(source=f'{a.name}: {source.name}', licence=licence(set(photos.category)),
                 words=a.words if words else '')
     write_collection(a.root, a.name, photos, sketches, card, a.size, source=source, split_by=split_by,
                      skip_unreadable=a.skip_unreadable, words=words)
-
-# %%
-def choose_split(photos, a):
-    "The split column and what it splits by; wrong names are told"
-    names, mode = set(photos.category), a.split
-    asked = a.val is not None or a.test is not None
-    if asked and mode in ('photo', 'test'):
-        raise InputError(f'--split {mode}: knows no --val and --test; leave them out or pass --split category')
-    if mode == 'auto':
-        mode = 'test' if a.name == 'sketchy_plus' else 'category' if set(UNSEEN) <= names else 'photo'
-        if asked: mode = 'category'
-    if mode == 'test': return 'test', 'category'
-    if mode == 'photo': return split_by_photo(photos), 'photo'
-    return split_by_category(photos, *named_categories(names, a)), 'category'
-
-def named_categories(names, a):
-    "--val and --test; the one that is left out is Sketchy's where all of that is there, else nothing"
-    if a.val is None and a.test is None and not set(UNSEEN) | set(VAL) <= names:
-        raise InputError("--split category: these are not Sketchy's categories; name yours with --val and --test")
-    default = lambda fixed: fixed if set(fixed) <= names else []
-    val, test = (default(fixed) if own is None else [unicodedata.normalize('NFC', c) for c in own]
-                 for own, fixed in ((a.val, VAL), (a.test, UNSEEN)))
-    for option, wrong in (('--val', set(val)-names), ('--test', set(test)-names)):
-        for c in sorted(wrong):
-            raise InputError(f'{option} {c}: no such category; take some of {sorted(names)[:5]}...')
-    if both := set(val) & set(test):
-        raise InputError(f'{sorted(both)[0]}: stands in --val and in --test; keep it in one')
-    return val, test
 
 if __name__ == '__main__': command(main)

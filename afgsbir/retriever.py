@@ -6,10 +6,10 @@
 __all__ = ['ADAPTATION', 'released', 'find_system', 'Eye', 'features_of_pictures', 'moves_photos', 'kept_kind', 'photos_in',
            'Indexed', 'index_photos', 'still_embeddings', 'top_rows', 'moved_top', 'Examples', 'read_examples',
            'Answer', 'Retriever', 'search', 'examples_of', 'adapt', 'Check', 'check', 'evaluate_pairs', 'save',
-           'with_adaptation']
+           'with_adaptation', 'asked_as_tables']
 
 # %% ../nbs/33_retriever.ipynb #81d7721f
-import csv, hashlib, json, os, time, unicodedata
+import hashlib, json, os, time, unicodedata
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
@@ -23,13 +23,14 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from .asking import beside, evaluate
-from .base import PHOTO, SKETCH, project
+from .base import PHOTO, SKETCH, project, projections
 from .baselines import System, load_system, on_projections, rule_of, steps_of, system_files
 from .core import InputError, method_of, pick_device
 from .drawings import as_photo, as_sketch
 from .gallery import Gallery, append, create_gallery, delete, kept_of, name_of, read_rows, restore
+from .own import csv_lines, find_tree, scan_folder
 from .pairs import list_pictures
-from .tasks import Features, Support, Task
+from .tasks import Features, Support, Task, tasks_of, with_pairs
 from .train import load_tensors, save_tensors
 from .views import to_pixels, view
 
@@ -328,22 +329,28 @@ def _is_pair(item):
     return isinstance(item, tuple) and len(item) == 2 and not isinstance(item[0], (int, float))
 
 def read_examples(
-    source, # [(sketch, photo), ...], [sketch, ...], or a CSV file with the columns sketch, photo
+    source, # [(sketch, photo), ...], [sketch, ...]; a CSV file of sketch, photo; a folder of sketch/ and photo/, or of sketches
 )->list:    # of (sketch, photo or None)
     "Examples as pairs"
-    if isinstance(source, (str, Path)): return _from_csv(Path(source))
+    if isinstance(source, (str, Path)): source = _from_disk(Path(source))
     source = list(source)
     if not source: raise InputError('no examples; give one pair or more')
     return [item if _is_pair(item) else (item, None) for item in source]
 
-def _from_csv(file):
-    try: lines = list(csv.DictReader(file.read_text('utf-8-sig').splitlines()))
-    except (OSError, UnicodeDecodeError, csv.Error) as e: raise InputError(f'{file}: not a CSV file that can be read ({e})') from e
-    if not lines or 'sketch' not in lines[0]: raise InputError(f'{file}: needs a line `sketch,photo` and one line per example')
-    at = lambda name: file.parent/name
-    return [(at(l['sketch']), _there(at(l['photo']), l['photo']) if l.get('photo') else None) for l in lines]
+def _from_disk(place):
+    "Pairs of a CSV file, of a folder with photo/ and sketch/, or the sketches of any other folder"
+    if not place.is_dir(): return [_example(place, n, line) for n, line in csv_lines(place)]
+    try: find_tree(place)
+    except InputError: return [(file, None) for _, file in list_pictures(place)]
+    photos, sketches = scan_folder(place, place.name)
+    at = dict(zip(photos.photo, photos.path))
+    return [(s.path, at.get(s.photo)) for s in sketches.itertuples()]
 
-def _there(path, name): return path if path.exists() else name      # else the name of a photo of the index
+def _example(file, n, line):
+    "One line of a CSV; a photo that is no file is a name of the index"
+    if not line['sketch']: raise InputError(f'{file}: line {n}: names no sketch; add it or remove the line')
+    photo = file.parent/line['photo'] if line['photo'] else None
+    return file.parent/line['sketch'], photo if photo is None or photo.exists() else line['photo']
 
 # %% ../nbs/33_retriever.ipynb #6d257922
 class Answer(NamedTuple):
@@ -603,3 +610,21 @@ def with_adaptation(self, file):
     return self._with(examples=Examples(tensors['sketch'], tensors.get('photo'), tensors['ids']))
 
 Retriever.save, Retriever.with_adaptation = save, with_adaptation
+
+# %% ../nbs/33_retriever.ipynb #81d9744c
+Retriever.unadapted = lambda self: self._with(examples=None)
+
+# %% ../nbs/33_retriever.ipynb #d6d5bc0e
+def asked_as_tables(collection, name, ks=(5,), by='category', n_draws=20):
+    "Rows of a system's steps over the test tasks of a collection"
+    found = Retriever.from_pretrained(name)
+    system, tasks = found.eye.system, with_pairs(tasks_of(collection, 'test', by), max(ks))
+    if not tasks: raise InputError(f'{collection.name}: no test task can give k={max(ks)} pairs and a query; lower -k')
+    x, rows = system.features(collection, tasks, found.eye.views), []
+    z = projections(system.params, x, tasks) if system.params is not None else x
+    for step in dict.fromkeys((found.before, found.step)):
+        given = z if on_projections(system, step) else x
+        facts = dict(run='', trained_on=system.facts.get('collection', ''), dataset=collection.name, fold='', base=system.base)
+        facts |= dict(seed=system.facts.get('seed', 0), step=step, method=method_of(system.base, step))
+        rows += evaluate(rule_of(system, step), given, tasks, ks, n_draws, protocols=('disjoint',), galleries=('with',), **facts)
+    return rows

@@ -24,6 +24,7 @@ def render():
                 pictures[name] = base64.b64decode(data['image/png'])
                 lines.append(f'![]({name})')
             elif 'text/markdown' in data: lines.append(data['text/markdown'])
+            elif o.get('name') == 'stdout': lines.append('```text\n' + o['text'].rstrip() + '\n```')
     return '\n\n'.join(lines) + '\n', pictures
 
 

@@ -266,7 +266,7 @@ def _check_ink(sketch, thing):
     name = _name(thing)
     if sketch.min() >= INK:
         raise InputError(f'{name}: blank, no ink stands out from its paper; draw something, or with a darker pen')
-    if (sketch < 128).mean() > .9: raise InputError(f'{name}: all ink, no paper is left; draw with a finer pen')
+    if (sketch < 128).mean() > .7: raise InputError(f'{name}: all ink, no paper is left; draw with a finer pen')
     return sketch
 
 def _name(thing): return 'the drawing' if _is_svg(thing) else _name_of(thing, 'the drawing')

@@ -72,7 +72,8 @@ def _drawn(
     side, width = size*fine, max(fine, round(size*fine*LINE))
     xy = np.concatenate(strokes)
     low, high = xy.min(0), xy.max(0)
-    scale = max(share*side-width, 0)/((high-low).max() or 1)
+    extent = (high-low).max()
+    scale = max(share*side-width, 0)/extent if extent > 1e-9 else 0      # less is a point, and rounding
     im = Image.new('L', (side, side), 255)
     for s in strokes: _draw_line(ImageDraw.Draw(im), (s-(low+high)/2)*scale + side/2, width)
     return np.asarray(im.reduce(fine))

@@ -72,26 +72,33 @@ def _drawn(
     side, width = size*fine, max(fine, round(size*fine*LINE))
     xy = np.concatenate(strokes)
     low, high = xy.min(0), xy.max(0)
-    scale = max(share*side-width, 0)/((high-low).max() or 1)
+    extent = (high-low).max()
+    scale = max(share*side-width, 0)/extent if extent > 1e-9 else 0      # less is a point, and rounding
     im = Image.new('L', (side, side), 255)
     for s in strokes: _draw_line(ImageDraw.Draw(im), (s-(low+high)/2)*scale + side/2, width)
     return np.asarray(im.reduce(fine))
 
 # %% ../nbs/06_drawings.ipynb #5a5f0012
-_SVG, MAX_SVG, MAX_PARTS, MAX_DEPTH = 'http://www.w3.org/2000/svg', 2**22, 100_000, 100
-_SHAPES = set('svg g a switch defs symbol use path line polyline polygon rect circle ellipse style clipPath mask '
+_SVG, MAX_SVG, MAX_PARTS, MAX_DEPTH = 'http://www.w3.org/2000/svg', 2**22, 20_000, 100
+_SHAPES = set('svg g a switch defs symbol use path line polyline polygon rect circle ellipse style '
               'linearGradient radialGradient stop'.split())
-_EFFECTS = re.compile(r'(?:filter|mask|clip-path|marker[\w-]*)\s*:[^;}]*;?|@import[^;]*;?')
+_LAYERS = r'filter|mask|clip-path|mix-blend-mode|isolation|overflow|opacity|marker[\w-]*'
+_NOTHING = re.compile(r'(?<![\w-])opacity\s*:\s*[+-]?[0.]+%?\s*(?=[;}!]|$)')
+
+def _styled(text):
+    "A style without what asks for a layer or a file; what it hides stays hidden"
+    text = _NOTHING.sub('display:none', re.sub(r'/\*.*?\*/|\\', '', text or '', flags=re.S))
+    return re.sub(rf'(?<![\w-])(?:{_LAYERS})\s*:[^;}}]*;?|@import[^;]*;?', '', text)
 
 def _attributes(part):
-    "What a shape says of itself: no effects, nothing of other programs, and names that can be followed"
+    "What a shape says of itself: no layers, nothing of other programs, and names that can be followed"
     told = {k.removeprefix('{http://www.w3.org/1999/xlink}'): v for k, v in part.items()}
-    told = {k: v for k, v in told.items() if k[0] != '{' and k != 'filter' and k[:2] != 'on' and k[:6] != 'marker'}
+    if re.fullmatch(r'[+-]?[0.]+%?', told.get('opacity', '').strip()): told['display'] = 'none'
+    told = {k: v for k, v in told.items() if not re.fullmatch(rf'{{.*|on.*|{_LAYERS}', k)}
     if not re.fullmatch(r'[\w.:-]+', told.get('id', 'x')): del told['id']
+    if part.tag.split('}')[-1] == 'a': told.pop('href', None)
     if not told.get('href', '#').strip().startswith('#'): raise ValueError('a part that lies elsewhere')
-    return {k: _styled(v) if k == 'style' else v for k, v in told.items()}
-
-def _styled(text): return _EFFECTS.sub('', re.sub(r'/\*.*?\*/|\\', '', text or '', flags=re.S))
+    return {k: _styled(v) if k == 'style' else v for k, v in told.items()} | {'overflow': 'visible'}
 
 # %% ../nbs/06_drawings.ipynb #5a5f0014
 def _shapes(part, depth=0):
@@ -108,13 +115,13 @@ def _shapes(part, depth=0):
     return copy
 
 def _weigh(part, named, known, depth=0):
-    "How many shapes are drawn, and how deep, those that are drawn through a reference included"
+    "How much is drawn, by number and length, and how deep, with what is drawn through a reference"
     if depth > 3*MAX_DEPTH: raise ValueError('parts that hold themselves, or too deep')
     if part not in known:
-        told = ' '.join(part.get(k, '') for k in ('href', 'clip-path', 'mask'))
-        again = [p for name in re.findall(r'#([\w.:-]+)', told) for p in named.get(name, ())]
+        again = named.get(part.get('href', '').strip()[1:], ())
         below = [_weigh(p, named, known, depth+1) for p in [*part, *again]]
-        known[part] = 1+sum(n for n, _ in below), 1+max((d for _, d in below), default=0)
+        size = 1 + sum(map(len, part.attrib.values()))//64
+        known[part] = size+sum(n for n, _ in below), 1+max((d for _, d in below), default=0)
     n, d = known[part]
     if n > MAX_PARTS or d > MAX_DEPTH: raise ValueError('parts that repeat each other without end')
     return n, d
@@ -151,7 +158,9 @@ def _svg_picture(
     except BaseException as e: raise ValueError(_why(e)) from None      # a panic of Rust is no Exception
     return Image.open(io.BytesIO(png))
 
-def _is_svg(thing): return isinstance(thing, str) and re.match(r'\ufeff?\s*<(svg|\?xml|!--|!DOCTYPE)', thing) is not None
+def _is_svg(thing):
+    "Whether this is the text of an SVG"
+    return isinstance(thing, str) and bool(re.match(r'\ufeff?\s*<(svg|\?xml|!--|!DOCTYPE)', thing))
 
 # %% ../nbs/06_drawings.ipynb #5a5f001b
 def _border(height, width):
@@ -200,7 +209,7 @@ def _lifted(
     return np.rint(255*(1-ink)).astype(np.uint8)
 
 # %% ../nbs/06_drawings.ipynb #5a5f0021
-PAPER, LARGEST = 248, 1024   # a border this bright is white; the longer side of other paper, which is looked at as colours
+PAPER, LARGEST = 248, 1024   # a border this bright is white; longer side at which other paper is looked at, in pixels
 
 def _alpha(im):
     "How much of a picture covers its paper, (h, w), or None where the paper is not transparent"
@@ -258,7 +267,7 @@ def _check_ink(sketch, thing):
     name = _name(thing)
     if sketch.min() >= INK:
         raise InputError(f'{name}: blank, no ink stands out from its paper; draw something, or with a darker pen')
-    if (sketch < 128).mean() > .9: raise InputError(f'{name}: all ink, no paper is left; draw with a finer pen')
+    if (sketch < 128).mean() > .7: raise InputError(f'{name}: all ink, no paper is left; draw with a finer pen')
     return sketch
 
 def _name(thing): return 'the drawing' if _is_svg(thing) else _name_of(thing, 'the drawing')
@@ -269,7 +278,7 @@ def _placed(thing, size, placement, fit, share):
     if _is_strokes(thing): return _drawn(_strokes(thing), size, share)
     if isinstance(thing, (str, os.PathLike)):
         text = thing if _is_svg(thing) else _svg_text(thing) if str(thing).lower().endswith('.svg') else None
-        if text is not None: thing = _svg_picture(text, max(size, min(4*size, 1024)))
+        if text is not None: thing = _svg_picture(text, max(size, min(2*size, 1024)))
     ink = Image.fromarray(ink_on_white(thing))
     return _centred(ink, size, share) if placement == 'centred' else _fitted(ink, size, fit)
 

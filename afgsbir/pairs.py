@@ -320,7 +320,8 @@ def _check_way(mode, fit):
 def _name_of(thing, other='the picture'):
     "How a message calls what was given: a path by its name on one line"
     if not isinstance(thing, (str, os.PathLike)): return other
-    return str(thing) if str(thing).isprintable() else repr(str(thing))
+    name = str(thing) if str(thing).isprintable() else repr(str(thing))
+    return name if len(name) <= 1000 else f'...{name[-300:]}'
 
 def _cure(thing):
     "What helps against a thing that is no picture"

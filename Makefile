@@ -6,7 +6,7 @@ export MALLOC_MMAP_MAX_ := 0
 export MALLOC_TRIM_THRESHOLD_ := 1000000000000
 export MALLOC_TOP_PAD_ := 268435456
 JOBS ?= $(shell nproc)
-.PHONY: run test mutants data data-research runs primary bench site lab clean setup
+.PHONY: run test mutants data data-research runs primary bench site lab clean setup release cards
 
 run: data
 	snakemake -j $(JOBS) --config out=outputs/demo seeds=0 bases=triplet,meta-anil,meta-fixed,meta-predicted -- outputs/demo/test/emoji-demo/rows.csv
@@ -48,6 +48,19 @@ runs: data
 primary: data
 	snakemake -j $(JOBS) primary
 	@$(PY) -m afgsbir.tables --criteria
+
+# the systems that ship with the package, the same bytes on the same machine, and their cards; needs data-research
+release: data
+	$(PY) -m afgsbir.runs nbs/42_fit.ipynb -f nbs/settings/emoji-release.yaml -p run fit/emoji-release
+	$(PY) -m afgsbir.runs nbs/42_fit.ipynb -f nbs/settings/photos-release.yaml -p run fit/photos-release
+	$(PY) -m afgsbir.release emoji fit/emoji-release --about 'open pictures, no strings attached: drawings and coloured emoji' --licence 'OpenMoji CC BY-SA 4.0, Twemoji CC BY 4.0, Noto Emoji OFL 1.1'
+	$(PY) -m afgsbir.release photos fit/photos-release --about 'fine-grained search of photos with drawings; trained on 104 categories of Sketchy' --licence 'trained on the Sketchy database (research use; photos from ImageNet): see its terms'
+	$(MAKE) cards
+
+# what the released systems answer through the door: on emoji, the 21 unseen Sketchy categories, sketches as drawn and centred
+cards: data
+	$(PY) -m afgsbir.runs nbs/48_through.ipynb -f nbs/settings/through.yaml -p run door/emoji
+	$(PY) -m afgsbir.runs nbs/48_through.ipynb -f nbs/settings/through.yaml -p run door/photos -p system photos -p dataset sketchy_mini
 
 # what it costs: every comparison of speed and memory, in under 15 minutes on 2 cores; on sketchy_mini where it is prepared
 BENCH_ON ?= $(if $(wildcard data/prepared/sketchy_mini/card.json),sketchy_mini,emoji)

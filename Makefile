@@ -13,6 +13,7 @@ run: data
 	@$(PY) -m afgsbir.runs nbs/51_demo.ipynb -o outputs/demo/51_demo.ipynb
 	$(MAKE) site
 	@$(PY) -m afgsbir.tables emoji --root outputs/demo
+	@$(PY) .ci/ask.py outputs/demo/photos
 	@echo "The site: file://$(CURDIR)/_site/index.html"
 
 test: data

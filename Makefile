@@ -62,6 +62,7 @@ release: data
 cards: data
 	$(PY) -m afgsbir.runs nbs/48_through.ipynb -f nbs/settings/through.yaml -p run door/emoji
 	$(PY) -m afgsbir.runs nbs/48_through.ipynb -f nbs/settings/through.yaml -p run door/photos -p system photos -p dataset sketchy_mini
+	for s in emoji photos; do $(PY) -m afgsbir.release $$s door/$$s --scores; done
 
 # what it costs: every comparison of speed and memory, in under 15 minutes on 2 cores; on sketchy_mini where it is prepared
 BENCH_ON ?= $(if $(wildcard data/prepared/sketchy_mini/card.json),sketchy_mini,emoji)

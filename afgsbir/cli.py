@@ -174,13 +174,15 @@ def evaluate(
     _do(lambda: print(_scores(collection, system, k, by)))
 
 def _scores(collection, system, ks, by):
-    "A table: steps, Acc@1, Acc@5, Acc@10"
+    "A table: steps and accuracies in percent, with their intervals over tasks"
     import pandas as pd
+    from afgsbir.asking import bootstrap
     from afgsbir.pairs import load_collection
     from afgsbir.retriever import asked_as_tables
     rows = pd.DataFrame(asked_as_tables(load_collection(collection), system, ks, by))
-    table = rows.groupby(['step', 'k'], sort=False)[['acc@1', 'acc@5', 'acc@10']].mean()*100
-    return table.round(1).to_string()
+    def told(values): return '{:.1f} [{:.1f}, {:.1f}]'.format(100*values.mean(), *(100*b for b in bootstrap(values.to_numpy())))
+    table = rows.groupby(['step', 'k'], sort=False)[['acc@1', 'acc@5', 'acc@10']].agg(told)
+    return f'{rows.task.nunique()} tasks, 95 % over them\n{table.to_string()}' 
 
 # %% ../nbs/45_door.ipynb #f5102429
 @app.command(context_settings=dict(allow_extra_args=True, ignore_unknown_options=True, help_option_names=[]))
@@ -229,6 +231,8 @@ def _info(what):
     else:
         file = find_system(what)
         facts = load_tensors(file)[1]
+        known_scores = released().get(facts.get('name'), {}).get('scores', {})
         show = 'name about licence base collection settings features chosen placement fit side scores system step kept'.split()
         known = dict(file=str(file), bytes=file.stat().st_size) | {n: facts[n] for n in show if n in facts}
+        known |= {f'  {n}': v for n, v in known_scores.items()}
     for name, value in known.items(): print(f'{name:10s} {value}')

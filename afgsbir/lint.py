@@ -110,7 +110,7 @@ def twins(
     "Whether photos of a gallery look alike"
     line, found, every = pd.Series(range(len(marks)), collection.photos.row), set(), set()
     for t in tasks:
-        m = marks[line[t.gallery.tolist()].to_numpy()]
+        m = marks[line[t.gallery.tolist()].tolist()]
         near = (bits_apart(m, m).fill_diagonal_(len(m[0])) <= most).any(1)
         found |= set(t.gallery[near].tolist()); every |= set(t.gallery.tolist())
     level = 'warning' if len(found) > .02*len(every) else 'note' if found else 'ok'
@@ -126,7 +126,7 @@ def leaks(
     marks = fingerprints_of(collection)
     found = [between_splits(shared(collection, collection, (marks, marks)))]
     if trained_on is not None:
-        is_test = {k: torch.from_numpy((t.split == 'test').to_numpy()) for k, t in
+        is_test = {k: torch.tensor((t.split == 'test').tolist()) for k, t in
                    dict(photo=collection.photos, sketch=collection.sketches).items()}
         found.append(with_training(collection, trained_on, {k: m[is_test[k]] for k, m in marks.items()}))
     return found + [twins(collection, tasks, marks['photo'])]
@@ -203,11 +203,11 @@ def placement(
     rows = torch.cat([t.sketches for t in tasks]).unique().numpy()
     centre = partial(_centred, share=usual_share(collection.sketch_pixels[r] for r in rows))
     drawn, centred = (hits(rule, t, tasks, k, n_draws) for t in (x, seen(system, collection, tasks, centre)))
-    lost = drawn-centred
-    low, high = bootstrap(lost)
-    text = f'Acc@1 {drawn.mean():.1f} as drawn, {centred.mean():.1f} centred: {-lost.mean():+.1f} points '
-    text += f'[{-high:+.1f}, {-low:+.1f}] over {len(lost)} {unit_of(tasks)}s, no pair used'
-    return Finding('placement', 'warning' if lost.mean() > CUE else 'ok', text, float(lost.mean()))
+    gain = centred-drawn
+    low, high = bootstrap(gain)
+    text = f'Acc@1 {drawn.mean():.1f} as drawn, {centred.mean():.1f} centred: {gain.mean():+.1f} points '
+    text += f'[{low:+.1f}, {high:+.1f}] over {len(gain)} {unit_of(tasks)}s, no pair used'
+    return Finding('placement', 'warning' if gain.mean() < -CUE else 'ok', text, -float(gain.mean()))
 
 # %% ../nbs/39_lint.ipynb #d0390020
 GAIN = 2.   # points that should be seen

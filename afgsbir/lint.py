@@ -17,15 +17,15 @@ import numpy as np, pandas as pd, torch, torch.nn.functional as F
 from PIL import Image
 
 from .asking import ask, bootstrap, evaluate
-from .base import projections
+from .base import projections, rows_of
 from .baselines import System, load_system, rule_of, system_files, untrained
-from .core import InputError, command
+from .core import InputError, command, finite
 from .hubs import hub_share
 from .pairs import Collection, load_collection, open_collection
 from .shared import SAME, bits_apart, counted, fingerprints_of, part, shared
 from .tables import categories_needed, visible
-from .tasks import draws_of, tasks_of, with_pairs
-from .views import features_of, to_pixels, view
+from .tasks import Features, draws_of, tasks_of, with_pairs
+from .views import encode, to_pixels, view
 
 # %% ../nbs/39_lint.ipynb #d0390006
 class Finding(NamedTuple):
@@ -161,7 +161,7 @@ def _centred(
 
 # %% ../nbs/39_lint.ipynb #d0390019
 class _Shown(NamedTuple):
-    "Pictures on their way into features; `features_of` reads from it"
+    "Pictures on their way into features; `encode` reads from it"
     collection: Collection
     system: System
     change: object = staticmethod(lambda pixels: pixels)   # what is done to sketches
@@ -173,11 +173,21 @@ class _Shown(NamedTuple):
         keys = [(kind, int(r)) for r in rows]
         return self.system.encoder.maps(view(to_pixels(x, self.system.size), v, keys))
 
+_ASKED = dict(sketches='sketches', photos='gallery')
+
+def _features(shown, kind, rows, views):
+    "F's features of some pictures, (n, views, dim); rows nobody asked for are zero"
+    found = torch.stack([encode(shown.system.encoder, shown, kind, rows, v) for v in range(views)], 1)
+    x = torch.zeros(int(rows.max())+1, *found.shape[1:])
+    x[rows] = finite(found, f'features of {kind}')
+    return x
+
 @torch.no_grad()
 def seen(system:System, collection:Collection, tasks:list, change=lambda pixels: pixels):
     "What a system compares: features, or M's projections of them"
     views = 2 if 'features' in system.facts else 1               # a closed-form base looks at the mirror image too
-    x = features_of(system.encoder, _Shown(collection, system, change), tasks, views)
+    shown = _Shown(collection, system, change)
+    x = Features(*(_features(shown, k, rows_of(tasks, attr).unique(), views) for k, attr in _ASKED.items()))
     return x if system.params is None else projections(system.params, x, tasks)
 
 # %% ../nbs/39_lint.ipynb #d039001b

@@ -289,6 +289,7 @@ def _training(name, facts, trained_on, root=None):
     try: return _as_fitted(home, facts, root)
     except InputError as e: print(f'not compared with what the system was trained on: {e}')
 
+# %% ../nbs/39_lint.ipynb #d039002b
 def main(argv=None):
     p = argparse.ArgumentParser(prog='python -m afgsbir.lint', description='Is a test on this collection fair?')
     p.add_argument('name', help='a prepared collection')
@@ -305,6 +306,6 @@ def main(argv=None):
     print(*map(told, found), sep='\n')
     if a.strict and any(f.level == 'warning' for f in found): raise SystemExit(1)
 
-# %% ../nbs/39_lint.ipynb #d039002b
+# %% ../nbs/39_lint.ipynb #d039002d
 #| eval: false
 if __name__ == '__main__': command(main)

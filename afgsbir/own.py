@@ -272,8 +272,7 @@ def bring(
 )->dict:            # the finished card
     "Bring a user's pictures into a collection"
     source, root, home = Path(source), root or data_root(), source if os.path.isdir(source) else None
-    check_size(size)
-    _check_options(orphans=(orphans, ORPHANS), fit=(fit, FITS), split=(split, MODES))
+    check_size(size); _check_options(orphans=(orphans, ORPHANS), fit=(fit, FITS), split=(split, MODES))
     target_folder(root, name, source=home)                    # before thousands of files are listed
     photos, sketches = _scan(source, name, skip_unreadable)
     sketches = paired(photos, sketches, orphans, source)

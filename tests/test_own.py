@@ -252,7 +252,7 @@ def test_splits(tmp_path, capsys, how, found):
 
 
 WRONG = [(dict(split='given'), 'no column `split`; add it'), (dict(split='odd'), '--split odd: no such choice'),
-         (dict(split='category'), 'name yours with --val and --test'), (dict(split='photo', val=['a']), 'knows no --val'),
+         (dict(split='category'), 'name yours with --val'), (dict(split='photo', val=['a']), 'knows no --val'),
          (dict(val=['dog']), '--val dog: no such category'), (dict(orphans='keep'), '--orphans keep'),
          (dict(val=['a'], test=['a']), 'stands in --val and in --test'),
          (dict(fit='cut'), '--fit cut: no such choice; take one of pad, stretch')]

@@ -1,5 +1,5 @@
 "From a picture to an answer: what is wrong is told in one line, what was killed goes on, and the answers are those of the tables."
-import json, os, shutil, signal, subprocess, sys, time
+import io, json, os, shutil, signal, subprocess, sys, time
 from pathlib import Path
 
 import numpy as np, pytest
@@ -9,10 +9,10 @@ from afgsbir import cli
 from afgsbir.asking import evaluate
 from afgsbir.base import projections
 from afgsbir.baselines import rule_of
-from afgsbir.core import InputError, data_root
+from afgsbir.core import data_root
 from afgsbir.gallery import Gallery, read_rows
 from afgsbir.pairs import load_collection
-from afgsbir.retriever import Retriever
+from afgsbir.retriever import Retriever, find_system
 from afgsbir.tasks import tasks_of, with_pairs
 
 
@@ -49,7 +49,8 @@ def test_four_commands(shop, capsys):
     after = json.loads(capsys.readouterr().out)
     assert len(before) == len(after) == 10 and [a['score'] for a in before] != [a['score'] for a in after]
     assert run('search', sketch, '--in', shop/'my.index', '--html', shop/'answer.html') == 0
-    assert 'page: file://' in capsys.readouterr().out and (shop/'answer.html').read_text().count('data:image/jpeg') == 10
+    assert 'page: file://' in capsys.readouterr().out
+    assert (shop/'answer.html').read_text().count('data:image/jpeg') == 10
     photo = Path(before[0]['name'])
     os.rename(shop/'photos'/photo, shop/'gone.png')
     try: assert run('search', sketch, '--in', shop/'my.index', '--html', shop/'answer.html') == 0
@@ -57,82 +58,78 @@ def test_four_commands(shop, capsys):
     assert 'alt="missing"' in (shop/'answer.html').read_text()
 
 
-WRONG = {
-    'no photos': (lambda f: ['index', f/'none', '--to', f/'i'], 'no such folder of photos'),
-    'an empty folder': (lambda f: ['index', made(f/'empty'), '--to', f/'i'], 'no photo that can be read; nothing is written'),
-    'only text': (lambda f: ['index', made(f/'text', {'a.txt': b'x'}), '--to', f/'i'], 'no photo that can be read'),
-    'a broken photo': (lambda f: ['index', made(f/'bad', {'a.png': b'x'}), '--to', f/'i'], 'a.png: not a readable'),
-    'a broken one among good': (lambda f: ['index', made(f/'one', {'a.png': b'x', 'b.png': picture()}), '--to', f/'i'], 'a.png: not a readable'),
-    'only broken ones, skipped': (lambda f: ['index', f/'bad', '--to', f/'i', '--skip'], 'no photo that can be read'),
-    'two spellings of one name': (lambda f: ['index', made(f/'nfc', {'\u00e9.png': picture(), 'e\u0301.png': picture()}), '--to', f/'i'],
-                                  'two photos of this name'),
-    'an unknown system': (lambda f: ['index', f/'photos', '--to', f/'i', '--system', 'nobody'], 'nobody: no system; name one of'),
-    'a system that is none': (lambda f: ['index', f/'photos', '--to', f/'i', '--system', made(f/'s', {'x': b'y'})/'x'], 'not a system of ours'),
-    'an unknown step': (lambda f: ['index', f/'photos', '--to', f/'i', '--system', 'emoji', '--step', 'leap'], 'leap: no step of this'),
-    'an unknown placement': (lambda f: ['search', sketch(f), '--in', index(f, placement='left')], 'left'),
-    'an unknown fit': (lambda f: ['index', f/'photos', '--to', f/'i', '--system', 'emoji', '--fit', 'squeeze'], 'squeeze'),
-    'an index over a file': (lambda f: ['index', f/'photos', '--to', made(f/'file', {'x': b''})/'x', '--system', 'emoji'], 'x'),
-    'an index over other files': (lambda f: ['index', f/'photos', '--to', made(f/'full', {'x': b''}), '--system', 'emoji'], 'not empty'),
-    'an index of another system': (lambda f: ['index', f/'photos', '--to', f/'my.index', '--system', 'photos'], 'another system made this index'),
-    'no index': (lambda f: ['search', sketch(f), '--in', f/'none'], 'no index of photos; make one with'),
-    'an index that is no longer one': (lambda f: ['search', sketch(f), '--in', index(f, broken=True)], 'card.json'),
-    'no sketch': (lambda f: ['search', f/'none.png', '--in', f/'my.index'], 'none.png'),
-    'a folder for a sketch': (lambda f: ['search', f/'photos', '--in', f/'my.index'], 'photos'),
-    'an empty sketch': (lambda f: ['search', made(f/'white', {'a.png': picture()})/'a.png', '--in', f/'my.index'], 'a.png'),
-    'no photos asked for': (lambda f: ['search', sketch(f), '--in', f/'my.index', '-n', 0], '-n'),
-    'an adaptation that is none': (lambda f: ['search', sketch(f), '--in', f/'my.index', '--with', f/'pairs.csv'], 'not a system of ours'),
-    'a system as adaptation': (lambda f: ['search', sketch(f), '--in', f/'my.index', '--with', released()], 'holds no adaptation'),
-    'no pairs': (lambda f: ['adapt', f/'none.csv', '--in', f/'my.index', '--to', f/'x'], 'none.csv'),
-    'pairs without a line': (lambda f: ['adapt', made(f/'p0', {'a.csv': b'sketch,photo\n'})/'a.csv', '--in', f/'my.index', '--to', f/'x'], 'no examples'),
-    'pairs without their columns': (lambda f: ['adapt', made(f/'p1', {'a.csv': b'a,b\n1,2\n'})/'a.csv', '--in', f/'my.index', '--to', f/'x'],
-                                    "lacks the column 'sketch'"),
-    'a pair of an unknown photo': (lambda f: ['adapt', made(f/'p2', {'a.csv': b'sketch,photo\na.png,no.png\n', 'a.png': picture(0)})/'a.csv',
-                                              '--in', f/'my.index', '--to', f/'x'], 'no.png: neither a photo of the index nor a file'),
-    'check of sketches alone': (lambda f: ['check', f/'mine', '--in', f/'my.index'], 'check needs pairs'),
-    'an unknown collection': (lambda f: ['eval', 'nobody', '--system', 'emoji'], 'no prepared collection'),
-    'too many pairs': (lambda f: ['eval', 'emoji', '--system', 'emoji', '-k', 999], 'lower -k'),
-    'an unknown command': (lambda f: ['serach'], 'No such command'),
-    'an unknown option': (lambda f: ['search', sketch(f), '--in', f/'my.index', '--nope'], 'No such option'),
-    'nothing asked': (lambda f: ['search'], 'Missing argument'),
+WRONG = {   # what is wrong: the command, `~` being the folder; what is said
+    'no photos': ('index ~/none --to ~/i', 'no such folder of photos'),
+    'an empty folder': ('index ~/empty --to ~/i', 'no photo that can be read; nothing is written'),
+    'only text': ('index ~/text --to ~/i', 'no photo that can be read'),
+    'a broken photo': ('index ~/bad --to ~/i', 'a.png: not a readable'),
+    'a broken one among good': ('index ~/one --to ~/i', 'a.png: not a readable'),
+    'only broken ones, skipped': ('index ~/bad --to ~/i --skip', 'no photo that can be read'),
+    'two spellings of one name': ('index ~/nfc --to ~/i', 'two photos of this name'),
+    'an unknown system': ('index ~/photos --to ~/i --system nobody', 'nobody: no system; name one of'),
+    'a system that is none': ('index ~/photos --to ~/i --system ~/text/a.txt', 'not a system of ours'),
+    'an unknown step': ('index ~/photos --to ~/i --step leap', 'leap: no step of this'),
+    'an unknown placement': ('search ~/sketch.png --in ~/left.index', 'left'),
+    'an unknown fit': ('index ~/photos --to ~/i --fit squeeze', 'squeeze'),
+    'an index over a file': ('index ~/photos --to ~/pairs.csv', 'pairs.csv'),
+    'an index over other files': ('index ~/photos --to ~/text', 'not empty'),
+    'an index of another system': ('index ~/photos --to ~/my.index --system photos', 'another system made this index'),
+    'no index': ('search ~/sketch.png --in ~/none', 'no index of photos; make one with'),
+    'an index that is no longer one': ('search ~/sketch.png --in ~/broken.index', 'card.json'),
+    'no sketch': ('search ~/none.png --in ~/my.index', 'none.png'),
+    'a folder for a sketch': ('search ~/photos --in ~/my.index', 'photos'),
+    'an empty sketch': ('search ~/nfc/\u00e9.png --in ~/my.index', '\u00e9.png'),
+    'no photos asked for': ('search ~/sketch.png --in ~/my.index -n 0', '-n'),
+    'an adaptation that is none': ('search ~/sketch.png --in ~/my.index --with ~/pairs.csv', 'not a system of ours'),
+    'a system as adaptation': ('search ~/sketch.png --in ~/my.index --with ~/emoji.safetensors', 'holds no adaptation'),
+    'no pairs': ('adapt ~/none.csv --in ~/my.index --to ~/x', 'none.csv'),
+    'pairs without a line': ('adapt ~/none/0.csv --in ~/my.index --to ~/x', '0.csv'),
+    'a table without a line': ('adapt ~/tables/0.csv --in ~/my.index --to ~/x', 'no examples'),
+    'pairs without their columns': ('adapt ~/tables/1.csv --in ~/my.index --to ~/x', "lacks the column 'sketch'"),
+    'a pair of an unknown photo': ('adapt ~/tables/2.csv --in ~/my.index --to ~/x', 'neither a photo of the index nor'),
+    'check of sketches alone': ('check ~/mine --in ~/my.index', 'check needs pairs'),
+    'an unknown collection': ('eval nobody --system emoji', 'no prepared collection'),
+    'too many pairs': ('eval emoji --system emoji -k 999', 'lower -k'),
+    'an unknown command': ('serach', 'No such command'),
+    'an unknown option': ('search ~/sketch.png --in ~/my.index --nope', 'No such option'),
+    'nothing asked': ('search', 'Missing argument'),
 }
 
-def made(folder, files={}):
-    folder.mkdir(exist_ok=True)
-    for name, data in files.items(): (folder/name).write_bytes(data)
-    return folder
-
 def picture(ink=255):
-    import io
-    x = np.full((32, 32), 255, np.uint8); x[8:24, 8:24] = ink
+    "A small PNG: blank, or a square of ink"
+    x = np.full((32, 32), 255, np.uint8)
+    x[8:24, 8:24] = ink
     Image.fromarray(x).save(out := io.BytesIO(), 'PNG')
     return out.getvalue()
 
-def sketch(folder): return next((folder/'mine').iterdir())
-
-def index(folder, placement='asis', broken=False):
-    "A copy of the index, changed"
-    there = folder/f'copy-{placement}-{broken}'
-    shutil.copytree(folder/'my.index', there, dirs_exist_ok=True)
-    (there/'about.json').write_text(json.dumps(json.loads((there/'about.json').read_text()) | dict(placement=placement)))
-    if broken: (there/'card.json').write_text('{}')
-    return there
-
-def released():
-    from afgsbir.retriever import find_system
-    return find_system('emoji')
+@pytest.fixture(scope='module')
+def wrong(shop):
+    "All that may be wrong, beside what is right"
+    files = {'text/a.txt': b'x', 'bad/a.png': b'x', 'one/a.png': b'x', 'one/b.png': picture(),
+             'tables/0.csv': b'sketch,photo\n', 'nfc/\u00e9.png': picture(), 'nfc/e\u0301.png': picture(), 'tables/1.csv': b'a,b\n1,2\n',
+             'tables/2.csv': b'sketch,photo\na.png,no.png\n', 'tables/a.png': picture(0), 'sketch.png': picture(0)}
+    for name, data in files.items():
+        (shop/name).parent.mkdir(exist_ok=True)
+        (shop/name).write_bytes(data)
+    (shop/'empty').mkdir()
+    shutil.copy(find_system('emoji'), shop/'emoji.safetensors')
+    for name in ('left', 'broken'): shutil.copytree(shop/'my.index', shop/f'{name}.index')
+    about = json.loads((shop/'left.index/about.json').read_text())
+    (shop/'left.index/about.json').write_text(json.dumps(about | dict(placement='left')))
+    (shop/'broken.index/card.json').write_text('{}')
+    return shop
 
 
 @pytest.mark.parametrize('case', WRONG)
-def test_one_line(shop, case, capsys):
-    make, why = WRONG[case]
-    arguments = make(shop)
+def test_one_line(wrong, case, capsys):
+    command, why = WRONG[case]
+    arguments, there = command.replace('~', str(wrong)).split(), sorted(p.name for p in wrong.iterdir())
     if arguments[0] == 'index' and '--system' not in arguments: arguments += ['--system', 'emoji']
-    there = sorted(p.name for p in shop.iterdir())
     assert run(*arguments) == 2
     said = capsys.readouterr()
     lines = [l for l in said.err.splitlines() if l.strip() and not l.startswith('photos:')]
     assert len(lines) <= 2 and lines[-1].startswith('error: ') and why in lines[-1], said
-    assert sorted(p.name for p in shop.iterdir()) == there                     # nothing half-written
+    assert sorted(p.name for p in wrong.iterdir()) == there                     # nothing half-written
 
 
 SLOW = '''
@@ -150,7 +147,9 @@ print(shop.index(Path(sys.argv[1]), sys.argv[2], bar=False))
 
 def test_killed_while_indexing(shop, tmp_path):
     "Killed again and again, an index ends as one that was never killed"
-    go = lambda to: subprocess.Popen([sys.executable, '-c', SLOW, str(shop/'photos'), str(to)], stdout=subprocess.PIPE, text=True)
+    def go(to):
+        command = [sys.executable, '-c', SLOW, str(shop/'photos'), str(to)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     whole, killed = go(tmp_path/'whole'), tmp_path/'killed'
     assert 'Indexed(new=40, unchanged=0' in whole.communicate()[0]
     process, rows = go(killed), 0
@@ -186,6 +185,8 @@ def test_the_door_answers_as_the_tables(tmp_path):
     for ours, theirs in through('emoji', 'emoji', '', tmp_path): assert ours == theirs
 
 
-@pytest.mark.skipif(not (data_root()/'sketchy_mini/card.json').is_file(), reason='sketchy_mini is not prepared (make data-research)')
+PREPARED = (data_root()/'sketchy_mini/card.json').is_file()
+
+@pytest.mark.skipif(not PREPARED, reason='sketchy_mini is not there; make data-research prepares it')
 def test_the_door_answers_as_the_tables_on_photos(tmp_path):
     for ours, theirs in through('sketchy_mini', 'photos', '', tmp_path, 2): assert ours == theirs

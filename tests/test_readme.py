@@ -35,9 +35,9 @@ def test_shell(folder):
     "The command lines; `make` has its own gates"
     lines = [l for b in blocks('sh') for l in b.splitlines() if l.strip() and not l.startswith('make ')]
     assert len(lines) >= 4 and all(l.startswith('afgsbir ') for l in lines)
-    path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
+    env = os.environ | dict(PATH=f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}')
     for line in lines:
-        done = subprocess.run(line, shell=True, cwd=folder, capture_output=True, text=True, env=os.environ | dict(PATH=path))
+        done = subprocess.run(line, shell=True, cwd=folder, capture_output=True, text=True, env=env)
         assert done.returncode == 0, f'{line}: {done.stderr}'
     assert (folder/'answer.html').is_file()
 

@@ -1,4 +1,4 @@
-"From a picture to an answer: what is wrong is told in one line, what was killed goes on, and the answers are those of the tables."
+"From a picture to an answer: one line for what is wrong, a killed index goes on, the tables' answers."
 import io, json, os, shutil, signal, subprocess, sys, time
 from pathlib import Path
 
@@ -106,7 +106,8 @@ def picture(ink=255):
 def wrong(shop):
     "All that may be wrong, beside what is right"
     files = {'text/a.txt': b'x', 'bad/a.png': b'x', 'one/a.png': b'x', 'one/b.png': picture(),
-             'tables/0.csv': b'sketch,photo\n', 'nfc/\u00e9.png': picture(), 'nfc/e\u0301.png': picture(), 'tables/1.csv': b'a,b\n1,2\n',
+             'tables/0.csv': b'sketch,photo\n', 'nfc/\u00e9.png': picture(), 'nfc/e\u0301.png': picture(),
+             'tables/1.csv': b'a,b\n1,2\n',
              'tables/2.csv': b'sketch,photo\na.png,no.png\n', 'tables/a.png': picture(0), 'sketch.png': picture(0)}
     for name, data in files.items():
         (shop/name).parent.mkdir(exist_ok=True)

@@ -14,7 +14,10 @@ from typing import Annotated, Optional
 import typer
 
 # %% ../nbs/45_door.ipynb #d41677d9
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, context_settings=dict(help_option_names=['-h', '--help'], max_content_width=110),
+_HELP = dict(help_option_names=['-h', '--help'], max_content_width=110)
+_PASSED_ON = dict(allow_extra_args=True, ignore_unknown_options=True, help_option_names=[])   # to another parser
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, context_settings=_HELP,
     help="""Search your own photos with a sketch, and adapt to your hand from a few pairs.
 
     \b
@@ -71,18 +74,21 @@ def index(
     half: Annotated[bool, typer.Option('--half', help='keep half-precision numbers: half the size')] = False,
     prune: Annotated[bool, typer.Option('--prune', help='take out photos that the folder no longer has')] = False):
     "Encode a folder of photos, or what is new in it.\n\nExample: afgsbir index photos/ --to my.index"
-    _do(lambda: _index(photos, to, system, dict(step=step, placement=placement, fit=fit), skip, half, prune))
+    how = dict(step=step, placement=placement, fit=fit)
+    _do(lambda: _index(photos, to, system, how, skip=skip, half=half, prune=prune))
 
-def _index(photos, to, system, how, skip, half, prune):
+def _index(photos, to, system, how, *, skip, half, prune):
     from afgsbir.core import atomic
     from afgsbir.retriever import Retriever, find_system
     shop = Retriever.from_pretrained(system, **how)
     done = shop.index(photos, to, 'skip' if skip else 'stop', 'float16' if half else 'float32')
     if prune and done.gone: shop.remove(done.gone)
     system = system if find_system(system).parent.name == 'systems' else str(Path(find_system(system)).resolve())
-    known = dict(system=system, step=shop.step, placement=shop.eye.placement, fit=shop.eye.fit, photos=str(photos.resolve()))
-    with atomic(to/'about.json') as tmp: tmp.write_text(json.dumps(known, indent=1)+'\n')
-    gone = f', {len(done.gone)} {"taken out" if prune else "gone from the folder (--prune takes them out)"}' if done.gone else ''
+    known = dict(system=system, step=shop.step, placement=shop.eye.placement, fit=shop.eye.fit)
+    known |= dict(photos=str(photos.resolve()))
+    with atomic(to/'about.json') as tmp: tmp.write_text(json.dumps(known, indent=1))
+    what = 'taken out' if prune else 'gone from the folder (--prune takes them out)'
+    gone = f', {len(done.gone)} {what}' if done.gone else ''
     print(f'{to}: {len(shop)} photos; {done.new} new, {done.unchanged} unchanged, {done.skipped} skipped{gone}')
 
 # %% ../nbs/45_door.ipynb #da4a5f3b
@@ -93,25 +99,30 @@ def search(
     n: Annotated[int, typer.Option('-n', help='how many photos', min=1)] = 10,
     adaptation: With = None,
     as_json: Annotated[bool, typer.Option('--json', help='one JSON list')] = False,
-    html: Annotated[Optional[Path], typer.Option(help='write a page with the sketch and the photos, before and after adapting')] = None):
-    "The photos that are nearest to a sketch.\n\nExample: afgsbir search sketch.png --in my.index -n 5 --html answer.html"
+    html: Annotated[Optional[Path], typer.Option(help='write a page of it, before and after adapting')] = None):
+    "The photos that are nearest to a sketch.\n\nExample: afgsbir search sketch.png --in my.index --html answer.html"
     _do(lambda: _search(sketch, to, n, adaptation, as_json, html))
 
 def _search(sketch, to, n, adaptation, as_json, html):
     found = _open(to, adaptation)
     answers = found.search(sketch, n)
     if html:
-        columns = {'before': found.unadapted().search(sketch, n), 'after adapting': answers} if adaptation else {'nearest': answers}
+        columns = {'nearest': answers}
+        if adaptation: columns = {'before': found.unadapted().search(sketch, n), 'after adapting': answers}
         _write_page(html, found.eye.read(sketch, 0), columns, Path(_about(to)['photos']))
-    if as_json: print(json.dumps([dict(name=a.name, score=round(a.score, 6)) for a in answers], ensure_ascii=False)); return
+    said = [dict(name=a.name, score=round(a.score, 6)) for a in answers]
+    if as_json: print(json.dumps(said, ensure_ascii=False)); return
     for i, a in enumerate(answers, 1): print(f'{i:3d}  {a.score:7.4f}  {a.name}')
     if html: print(f'page: {html.resolve().as_uri()}')
 
 # %% ../nbs/45_door.ipynb #5659c837
-_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title><style>:root{{color-scheme:light dark}}body{{font:16px system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}}
-img{{background:#fff;border-radius:6px;width:100%;aspect-ratio:1;object-fit:contain}}ol{{display:grid;grid-template-columns:repeat(auto-fill,minmax(7rem,1fr));
-gap:.8rem;padding:0;list-style:none}}li span{{display:block;font-size:.8rem;overflow-wrap:anywhere}}.asked{{width:12rem}}section{{margin-top:2rem}}</style>
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>{title}</title>
+<style>:root{{color-scheme:light dark}}
+body{{font:16px system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}}
+img{{background:#fff;border-radius:6px;width:100%;aspect-ratio:1;object-fit:contain}}
+ol{{display:grid;grid-template-columns:repeat(auto-fill,minmax(7rem,1fr));gap:.8rem;padding:0;list-style:none}}
+li span{{display:block;font-size:.8rem;overflow-wrap:anywhere}} .asked{{width:12rem}} section{{margin-top:2rem}}</style>
 <h1>{title}</h1><img class="asked" src="{sketch}" alt="the sketch">{columns}</html>"""
 
 def _inline(picture, side=224):
@@ -135,17 +146,18 @@ def _write_page(to, sketch, columns, photos):
     "One page that needs nothing beside it: the sketch, and the photos with their scores"
     from PIL import Image
     from afgsbir.core import atomic
-    lists = [f'<section><h2>{title}</h2><ol>{"".join(_shown(a, photos) for a in answers)}</ol></section>' for title, answers in columns.items()]
-    page = _PAGE.format(title='What the sketch found', sketch=_inline(Image.fromarray(sketch)), columns=''.join(lists))
+    photos_of = lambda answers: ''.join(_shown(a, photos) for a in answers)
+    lists = ''.join(f'<section><h2>{title}</h2><ol>{photos_of(a)}</ol></section>' for title, a in columns.items())
+    page = _PAGE.format(title='What the sketch found', sketch=_inline(Image.fromarray(sketch)), columns=lists)
     with atomic(to) as tmp: tmp.write_text(page)
 
 # %% ../nbs/45_door.ipynb #7990be6c
 @app.command()
 def adapt(
-    pairs: Annotated[Path, typer.Argument(help='CSV file with the columns sketch, photo; or a folder with sketch/ and photo/; or a folder of sketches')],
+    pairs: Annotated[Path, typer.Argument(help='CSV of sketch, photo; folder of sketch/, photo/; folder of sketches')],
     to_index: Index,
     to: Annotated[Path, typer.Option(help='file to keep the adaptation in')]):
-    "Show a few pairs of your own, or sketches alone where the step needs no more.\n\nExample: afgsbir adapt pairs.csv --in my.index --to mine.safetensors"
+    "Show a few pairs, or sketches alone.\n\nExample: afgsbir adapt pairs.csv --in my.index --to mine.safetensors"
     _do(lambda: _adapt(pairs, to_index, to))
 
 def _adapt(pairs, index, to):
@@ -160,8 +172,9 @@ def check(
     to_index: Index,
     pairs: Annotated[Optional[Path], typer.Argument(help='as for adapt')] = None,
     adaptation: With = None):
-    "Whether adapting to some pairs helps: each pair is left out in turn.\n\nExample: afgsbir check pairs.csv --in my.index"
-    _do(lambda: print((_open(to_index, adaptation) if adaptation else _open(to_index).adapt(pairs)).check()))
+    "Whether adapting helps: each pair is left out in turn.\n\nExample: afgsbir check pairs.csv --in my.index"
+    shown = lambda: _open(to_index, adaptation) if adaptation else _open(to_index).adapt(pairs)
+    _do(lambda: print(shown().check()))
 
 # %% ../nbs/45_door.ipynb #3a647849
 @app.command('eval')
@@ -180,14 +193,16 @@ def _scores(collection, system, ks, by):
     from afgsbir.pairs import load_collection
     from afgsbir.retriever import asked_as_tables
     rows = pd.DataFrame(asked_as_tables(load_collection(collection), system, ks, by))
-    def told(values): return '{:.1f} [{:.1f}, {:.1f}]'.format(100*values.mean(), *(100*b for b in bootstrap(values.to_numpy())))
+    def told(share):
+        low, high = bootstrap(100*share.to_numpy())
+        return f'{100*share.mean():.1f} [{low:.1f}, {high:.1f}]'
     table = rows.groupby(['step', 'k'], sort=False)[['acc@1', 'acc@5', 'acc@10']].agg(told)
     return f'{rows.task.nunique()} tasks, 95 % over them\n{table.to_string()}' 
 
 # %% ../nbs/45_door.ipynb #f5102429
-@app.command(context_settings=dict(allow_extra_args=True, ignore_unknown_options=True, help_option_names=[]))
+@app.command(context_settings=_PASSED_ON)
 def data(name: Annotated[str, typer.Argument(help='of the collection')], context: typer.Context):
-    "Bring your own pairs, or the open emoji set, into a collection.\n\nExample: afgsbir data mine --source my/folder (more: afgsbir data mine --help)"
+    "Bring your pairs into a collection.\n\nExample: afgsbir data mine --source folder; more: afgsbir data mine --help"
     _do(lambda: _data(name, context.args))
 
 def _data(name, args):
@@ -197,25 +212,25 @@ def _data(name, args):
         return main([name, *args])
     import runpy
     script = repo_root()/'data_prep/emoji.py'
-    if not script.is_file(): raise InputError(f'{script}: the emoji set is drawn from a clone of the project; run this in one')
+    if not script.is_file(): raise InputError(f'{script}: the emoji set is drawn in a clone of the project; run it so')
     sys.argv = [str(script), *args]
     runpy.run_path(str(script), run_name='__main__')
 
-@app.command(context_settings=dict(allow_extra_args=True, ignore_unknown_options=True, help_option_names=[]))
+@app.command(context_settings=_PASSED_ON)
 def run(notebook: Annotated[str, typer.Argument(help='one of nbs/4*')], context: typer.Context):
     "Run a notebook of literals.\n\nExample: afgsbir run nbs/41_test.ipynb -p run test/mine -p dataset mine"
     from afgsbir.runs import main
     _do(lambda: main([notebook, *context.args]))
 
-@app.command('check-protocol', context_settings=dict(allow_extra_args=True, ignore_unknown_options=True, help_option_names=[]))
+@app.command('check-protocol', context_settings=_PASSED_ON)
 def check_protocol(collection: Annotated[str, typer.Argument(help='a prepared collection')], context: typer.Context):
-    "What could make numbers on a collection mean less than they say.\n\nExample: afgsbir check-protocol mine --trained-on sketchy_mini"
+    "What makes a collection's numbers mean less.\n\nExample: afgsbir check-protocol mine --trained-on sketchy_mini"
     from afgsbir.lint import main
     _do(lambda: main([collection, *context.args]))
 
 # %% ../nbs/45_door.ipynb #794c8be6
 @app.command()
-def info(what: Annotated[Optional[str], typer.Argument(help='a system, an index or an adaptation; nothing: the released systems')] = None):
+def info(what: Annotated[Optional[str], typer.Argument(help='a system, index or adaptation; or nothing')] = None):
     "What a system, an index or an adaptation is.\n\nExample: afgsbir info photos"
     _do(lambda: _info(what))
 
@@ -227,12 +242,12 @@ def _info(what):
         return
     if Path(what).is_dir() and (Path(what)/'card.json').is_file():
         found = _open(what)
-        known = dict(photos=len(found), system=_about(what)['system'], step=found.step, placement=found.eye.placement, fit=found.eye.fit, keeps=found.kept)
+        known = dict(photos=len(found), keeps=found.kept) | {n: v for n, v in _about(what).items() if n != 'photos'}
     else:
         file = find_system(what)
         facts = load_tensors(file)[1]
         known_scores = released().get(facts.get('name'), {}).get('scores', {})
-        show = 'name about licence base collection settings features chosen placement fit side scores system step kept'.split()
+        show = 'name about licence base collection settings features chosen placement fit side system step kept'.split()
         known = dict(file=str(file), bytes=file.stat().st_size) | {n: facts[n] for n in show if n in facts}
         known |= {f'  {n}': v for n, v in known_scores.items()}
     for name, value in known.items(): print(f'{name:10s} {value}')

@@ -48,8 +48,11 @@ def release(
     to = folder/f'{name}.safetensors'
     save_system(packed(tensors), to, **facts)
     size = to.stat().st_size
-    if size > LIMIT: to.unlink(); raise InputError(f'{file}: {size/1e6:.1f} MB when packed, {LIMIT/1e6:.0f} at most; lower d, grid or last')
-    found = dict(sha256=hashlib.sha256(to.read_bytes()).hexdigest(), bytes=size, about=about, licence=licence, trained_on=facts['collection'])
+    if size > LIMIT:
+        to.unlink()
+        raise InputError(f'{file}: {size/1e6:.1f} MB packed, {LIMIT/1e6:.0f} at most; lower d, grid or last')
+    found = dict(sha256=hashlib.sha256(to.read_bytes()).hexdigest(), bytes=size, about=about, licence=licence)
+    found |= dict(trained_on=facts['collection'])
     _list(folder/'released.json', name, found)
     return found
 
@@ -78,7 +81,7 @@ def note_scores(name, rows, folder='afgsbir/systems'):
 
 # %% ../nbs/39_release.ipynb #2b85597b
 def main(argv=None):
-    p = argparse.ArgumentParser(prog='python -m afgsbir.release', description='Make a released system of a run of 42_fit')
+    p = argparse.ArgumentParser(prog='python -m afgsbir.release', description='Release a run of 42_fit')
     p.add_argument('name'); p.add_argument('run', help='under outputs/, or a file; with --scores a run of 48_through')
     p.add_argument('--about', default=''); p.add_argument('--licence', default='')
     p.add_argument('--folder', default='afgsbir/systems', type=Path)

@@ -85,8 +85,10 @@ def scratch(
 
 # %% ../nbs/00_core.ipynb #32181a46
 def _to_disk(path):
-    "A rename may reach the disk before the file does"
+    "A rename may reach the disk before the file does; and whoever may read other new files may read this one"
     with open(path, 'rb+') as f: os.fsync(f.fileno())
+    os.umask(mask := os.umask(0o077))
+    path.chmod(0o666 & ~mask)
 
 # %% ../nbs/00_core.ipynb #b64e6cac
 @contextmanager

@@ -9,10 +9,10 @@ from afgsbir import cli
 from afgsbir.asking import evaluate
 from afgsbir.base import projections
 from afgsbir.baselines import rule_of
-from afgsbir.core import data_root
+from afgsbir.core import data_root, repo_root
 from afgsbir.gallery import Gallery, read_rows
 from afgsbir.pairs import load_collection
-from afgsbir.retriever import Retriever, find_system
+from afgsbir.retriever import Retriever, find_system, released
 from afgsbir.tasks import tasks_of, with_pairs
 
 
@@ -180,6 +180,16 @@ def through(name, system, step, tmp_path, n=3):
             there = evaluate(rule_of(shop.eye.system, s), given, [task], (1, 5), 4, protocols=('disjoint',))
             numbers = lambda rows: [[r[f'acc@{q}'] for q in (1, 5, 10)] for r in rows]
             yield numbers(r for r in rows if r['step'] == s), numbers(there)
+
+
+def test_what_is_released_is_kept():
+    "A clone holds every released system, as it was released"
+    from hashlib import sha256
+    listed = subprocess.run(['git', 'ls-files', 'afgsbir/systems'], cwd=repo_root(), capture_output=True, text=True)
+    kept = listed.stdout.split()
+    for name, about in released().items():
+        assert f'afgsbir/systems/{name}.safetensors' in kept and about['bytes'] <= 4_000_000
+        assert sha256(find_system(name).read_bytes()).hexdigest() == about['sha256']
 
 
 def test_the_door_answers_as_the_tables(tmp_path):

@@ -46,12 +46,14 @@ class Canvas(anywidget.AnyWidget):
         if not self.strokes: raise InputError('the sheet is empty; draw something on it')
         return as_sketch(self.strokes, 256)
 
+    def __repr__(self): return f'Canvas({len(self.strokes)} strokes)'
+
     def _repr_mimebundle_(self, **kwargs):
         "The sheet, and for pages without Python a picture of it"
         data, about = super()._repr_mimebundle_(**kwargs)
         return (data | {'image/png': Image.fromarray(self.sketch)._repr_png_()} if self.strokes else data), about
 
-# %% ../nbs/46_canvas.ipynb #bdf7f97f
+# %% ../nbs/46_canvas.ipynb #405561ff
 def show_answers(
     sketch:np.ndarray, # (side, side)
     answers:dict,      # title of a row -> list of `Answer`, nearest first
@@ -85,4 +87,5 @@ def show_pairs(
 def _show_photo(ax, file, framed):
     ax.imshow(as_photo(file, 112))
     ax.set_title(file.stem[:14], fontsize=6)
-    if framed: ax.add_patch(plt.Rectangle((0, 0), 1, 1, transform=ax.transAxes, fill=False, ec='C1', lw=4, clip_on=False))
+    frame = dict(transform=ax.transAxes, fill=False, ec='C1', lw=4, clip_on=False)
+    if framed: ax.add_patch(plt.Rectangle((0, 0), 1, 1, **frame))

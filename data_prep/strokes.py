@@ -7,8 +7,8 @@
 # # Eight drawings as a hand would give them
 #
 # The sheet of chapter 46 gives strokes. Where nobody sits in front of it, chapter 47 takes the lines of OpenMoji
-# (CC BY-SA 4.0, openmoji.org) on a sheet of 320 units. Of each of the first eight unseen categories it is the first emoji, by name, whose lines are plain
-# shapes: nothing turned, nothing filled. Five are pairs, three are asked.
+# (CC BY-SA 4.0, openmoji.org) on a sheet of 320 units. Of each of the first eight unseen categories it is the first
+# emoji, by name, whose lines are plain shapes: nothing turned, nothing filled. Five are pairs, three are asked.
 
 # %%
 import argparse, json, math
@@ -58,7 +58,8 @@ def shape_strokes(kind, told):
     if kind == 'rect':
         x, y, w, h = at('x', 'y', 'width', 'height')
         return [[(x, y), (x+w, y), (x+w, y+h), (x, y+h), (x, y)]]
-    numbers = at('x1', 'y1', 'x2', 'y2') if kind == 'line' else [float(v) for v in told['points'].replace(',', ' ').split()]
+    if kind == 'line': numbers = at('x1', 'y1', 'x2', 'y2')
+    else: numbers = [float(v) for v in told['points'].replace(',', ' ').split()]
     points = list(zip(numbers[::2], numbers[1::2]))
     return [points + points[:1] if kind == 'polygon' else points]
 

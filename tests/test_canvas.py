@@ -46,8 +46,11 @@ const made = name => ({
 })
 globalThis.document = { createElementNS: (_, name) => made(name), createElement: made }
 const state = { side: 160, strokes: [] }, told = [], seen = []
-const model = { get: k => state[k], set: (k, v) => { state[k] = v }, save_changes() { told.push(state.strokes); this.changed() },
-  on(_, f) { this.changed = f }, off() { this.changed = null } }
+const model = {
+  get: k => state[k], set: (k, v) => { state[k] = v },
+  save_changes() { told.push(state.strokes); this.changed() },
+  on(_, f) { this.changed = f }, off() { this.changed = null },
+}
 const el = made('div'), leave = render({ model, el }), [sheet, buttons] = el.all
 const does = (kind, pointerId, x, y, button = 0) =>
   sheet.on[kind]({ pointerId, clientX: x, clientY: y, button, preventDefault() {} })

@@ -73,8 +73,9 @@ bench: data
 site: setup
 	$(PY) .ci/site.py
 
-lab: setup
-	jupyter lab nbs
+# your own pictures: draw, search, adapt
+lab: data
+	jupyter lab nbs/47_your_pictures.ipynb
 
 clean:
 	rm -rf _site _proc .site outputs/demo outputs/smoke .snakemake

@@ -9,7 +9,14 @@ import nbformat
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
-SHOW = [f.stem for f in sorted((ROOT/'nbs').glob('*.ipynb')) if f.stem[0] != '4']      # runs have pages of their own
+NOTEBOOKS = sorted((ROOT/'nbs').glob('*.ipynb'))
+SHOW = [f.stem for f in NOTEBOOKS if not '40' <= f.stem[:2] <= '44']      # runs have pages of their own
+WIDGET = 'application/vnd.jupyter.widget-view+json'      # needs Python behind it; a picture of it may stay
+
+def kept(output):
+    "Whether a page can show an output, once it holds no widget"
+    told = output.get('data', {})
+    return output.get('name') != 'stderr' and (told.pop(WIDGET, None) is None or any(t != 'text/plain' for t in told))
 
 for name in sys.argv[1:] or SHOW:
     file = ROOT/'nbs'/f'{name}.ipynb'
@@ -17,10 +24,11 @@ for name in sys.argv[1:] or SHOW:
     code = [c for c in book.cells if c.cell_type == 'code']
     skipped = {c['id']: c.source for c in code if re.search(r'^#\|\s*eval:\s*false', c.source, re.M)}
     for c in book.cells: c.source = '' if c['id'] in skipped else c.source
-    NotebookClient(book, kernel_name='python3', resources=dict(metadata=dict(path=str(ROOT/'nbs')))).execute()
+    where = dict(metadata=dict(path=str(ROOT/'nbs')))
+    NotebookClient(book, kernel_name='python3', resources=where, store_widget_state=False).execute()
     for c in book.cells:
         c.source = skipped.get(c['id'], c.source)
-        if c.cell_type == 'code': c.outputs = [o for o in c.outputs if o.get('name') != 'stderr']
+        if c.cell_type == 'code': c.outputs = [o for o in c.outputs if kept(o)]
     nbformat.write(book, file)
     subprocess.run([ROOT/'.venv/bin/nbdev_clean', '--fname', str(file)], check=True)
     print(name)

@@ -668,7 +668,7 @@ def _alive_only(index, gallery):
 
 # %% ../nbs/31_gallery.ipynb #fd616bc0
 def _asked(index, query):
-    "Queries (q, d) as an index takes them: a PCA in front of it takes the photos' mean off both sides, so it is added first"
+    "Queries (q, d) as an index takes them: its PCA takes the photos' mean off both sides, so it is added first"
     import faiss
     index = faiss.downcast_index(index)
     if not isinstance(index, faiss.IndexPreTransform) or not index.chain.size(): return query
@@ -726,7 +726,8 @@ def growing(
     query, indexed = sides[0], gallery.total if indexed is None else indexed
     short = min(max(short, 4*n), gallery.total)
     lists = np.stack([np.asarray(near(q, min(LONG*short, gallery.total))) for q in sides])
-    score, rows, left = query.new_zeros(len(query), n), torch.zeros(len(query), n, dtype=torch.int64), np.arange(len(query))
+    score, left = query.new_zeros(len(query), n), np.arange(len(query))
+    rows = torch.zeros(score.shape, dtype=torch.int64)
     while len(left) and short < 2*lists.shape[-1]:
         top, at, sure = _ranked(gallery, embed, query[left], lists[:, left, :short], n, indexed)
         score[left[sure]], rows[left[sure]] = top[sure], at[sure]
@@ -743,7 +744,7 @@ def search(
     n:int=10,
     short:int=SHORT,    # photos of the first list
 )->tuple:               # scores (q, n), rows (q, n), best first; fewer columns where fewer photos are there
-    "The n nearest photos of a shortlist that grows, ranked exactly under the adapted M; of all, where none is long enough"
+    "The n nearest photos of a list that grows, ranked exactly under the adapted M; of all, where none is long enough"
     n, sides = _may_ask(gallery, query, embedder, n), [query] if before is None else [query, before]
     _may_shortlist(gallery, shortlist, embedder, sides, short)
     near, embed = partial(indexed_near, shortlist, gallery), lambda rows: embedder(read_rows(gallery, rows))

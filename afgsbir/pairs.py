@@ -268,7 +268,7 @@ def _opened(thing, side=0):
     with warnings.catch_warnings(action='ignore'), Image.open(thing, formats=FORMATS) as im:
         _within(*im.size)
         if 'transparency' in im.info: im.info['transparency'] = _clear(im)
-        if side and im.format == 'JPEG': im.draft(None, (side, side))      # a half, a quarter or an eighth, not below `side`
+        if side and im.format == 'JPEG': im.draft(None, (side, side))      # a half, a quarter or an eighth of it
         im.load()
         return _plain(_upright(im))
 

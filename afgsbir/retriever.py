@@ -27,8 +27,8 @@ from .base import PHOTO, SKETCH, project, projections
 from .baselines import System, load_system, on_projections, rule_of, steps_of, system_files
 from .core import InputError, method_of, pick_device
 from .drawings import as_photo, as_sketch
-from .gallery import SHORT, Gallery, Shortlist, append, blocks, create_gallery, delete, exact, growing, indexed_near
-from .gallery import kept_of, load_shortlist, name_of, new_index, read_rows, restore, save_shortlist
+from .gallery import SHORT, Gallery, Shortlist, append, blocks, create_gallery, delete, exact, growing
+from .gallery import indexed_near, kept_of, load_shortlist, name_of, new_index, read_rows, restore, save_shortlist
 from .own import csv_lines, find_tree, scan_folder
 from .pairs import list_pictures
 from .tasks import Features, Support, Task, tasks_of, with_pairs
@@ -358,7 +358,7 @@ def still_top(
     "The n rows with the largest products"
     if near is None: return top_rows(gallery, parts, query, n)
     n, look, embed = min(n, len(gallery)), partial(indexed_near, near, gallery), partial(rows_at, gallery, parts)
-    score, rows, left = growing(gallery, look, embed, [query], n, short, near.index.ntotal)
+    score, rows, left = growing(gallery, look, embed, [query], n, short, indexed=near.index.ntotal)
     if len(left): score[left], rows[left] = top_rows(gallery, parts, query[left], n)
     return score, rows
 
@@ -374,7 +374,8 @@ def moved_top(
     "The n nearest after a step that moves the photos"
     n, embed = min(n, len(gallery)), lambda rows: photos(read_rows(gallery, rows))
     look = partial(indexed_near, near, gallery) if near else lambda q, m: top_rows(gallery, parts, q, m)[1]
-    score, rows, left = growing(gallery, look, embed, [after, before], n, short, near.index.ntotal if near else None)
+    known = near.index.ntotal if near else gallery.total
+    score, rows, left = growing(gallery, look, embed, [after, before], n, short, indexed=known)
     if len(left): score[left], rows[left] = exact(gallery, after[left], photos, n)
     return score, rows
 

@@ -310,7 +310,7 @@ def top_rows(
     return top, torch.cat(at, 1).gather(1, order)
 
 # %% ../nbs/33_retriever.ipynb #46940029
-LARGE, PARTS = 8192, 128   # photos from which on an index pays; numbers that it keeps of each, a byte for each
+LARGE, PARTS = 8192, 256   # photos from which on an index pays; numbers that it keeps of each, a byte for each
 
 def rows_at(
     gallery,

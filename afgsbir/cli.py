@@ -83,6 +83,7 @@ def _index(photos, to, system, how, *, skip, half, prune):
     shop = Retriever.from_pretrained(system, **how)
     done = shop.index(photos, to, 'skip' if skip else 'stop', 'float16' if half else 'float32')
     if prune and done.gone: shop.remove(done.gone)
+    shop.prepare()
     system = system if find_system(system).parent.name == 'systems' else str(Path(find_system(system)).resolve())
     known = dict(system=system, step=shop.step, placement=shop.eye.placement, fit=shop.eye.fit)
     known |= dict(photos=str(photos.resolve()))

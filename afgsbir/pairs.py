@@ -260,14 +260,15 @@ def _held(im):
     if clear is not None: im.info['transparency'] = clear
     return im
 
-def _opened(thing):
-    "A picture of 8 bits, upright, transparent where it is; a pipe or a device is not opened"
+def _opened(thing, side=0):
+    "A picture of 8 bits, upright, transparent where it is; of a large JPEG what `side` needs; no pipe, no device"
     if isinstance(thing, np.ndarray): return _from_array(thing)
     if isinstance(thing, Image.Image): return _plain(_held(thing))
     if not stat.S_ISREG(os.stat(os.fspath(thing)).st_mode): raise OSError('not a regular file')
     with warnings.catch_warnings(action='ignore'), Image.open(thing, formats=FORMATS) as im:
         _within(*im.size)
         if 'transparency' in im.info: im.info['transparency'] = _clear(im)
+        if side and im.format == 'JPEG': im.draft(None, (side, side))      # a half, a quarter or an eighth of it
         im.load()
         return _plain(_upright(im))
 

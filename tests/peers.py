@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np, torch, torch.nn.functional as F
+from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
 from afgsbir.adapt import adapt_copies, embed_fast
 from afgsbir.backbone import Encoder, load_backbone
-from afgsbir.base import SKETCH, embed
+from afgsbir.base import PHOTO, SKETCH, embed
 from afgsbir.core import rng
 from afgsbir.gallery import Embedder, Gallery, append, create_gallery, search
 from afgsbir.losses import distances, support_loss, triplets
 from afgsbir.meta import Adapter, Learner, Match, compiled, negatives
 from afgsbir.regularisers import Regularisers
+from afgsbir.retriever import features_of_pictures, project
 from afgsbir.tasks import Episodes, draw, sample_episodes, tasks_of, with_pairs
 from afgsbir.train import descend
 from afgsbir.views import LiveMaps, at_size, encode
@@ -238,10 +240,10 @@ def draw_gallery(
     folder:Path,
     real:Tensor,         # (n, dim) features of the planted photos, which come first
     total:int,           # photos in all
-    dtype:str='float16', seed:int=0, segment:int=65536,
+    dtype:str='float16', seed:int=0, segment:int=65536, encoder:str='',
 )->Gallery:
     "A gallery of `total` photos on disk, written segment by segment"
-    gallery, drawing = create_gallery(folder, real.shape[1], dtype), Drawing(real)
+    gallery, drawing = create_gallery(folder, real.shape[1], dtype, encoder), Drawing(real)
     chance = torch.Generator().manual_seed(seed)
     gallery = append(gallery, real[:total], [f'real {i}' for i in range(min(total, len(real)))])
     while gallery.total < total:
@@ -339,3 +341,65 @@ def one_product(total:int, weight:Tensor, size=4096):
     def product():
         for i in range(0, total, size): x[:min(size, total-i)]@weight.T
     return product
+
+
+# The door: pictures to be indexed, and what it is held against.
+
+def draw_pictures(
+    folder:Path, n:int,
+    sides=(256, 1024),  # pixels, drawn for each side
+    seed:int=0,
+)->list:                # of files
+    "JPEG files: smooth fields of colour with shapes on them"
+    folder.mkdir(parents=True)
+    chance, files = np.random.default_rng(seed), [folder/f'{i:05d}.jpg' for i in range(n)]
+    for file in files:
+        size = chance.integers(sides[0], sides[1]+1, 2)
+        field = chance.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        picture = Image.fromarray(field).resize(tuple(map(int, size)), Image.BICUBIC)
+        pen = ImageDraw.Draw(picture)
+        for shape in (pen.ellipse, pen.rectangle)*3:
+            box, colour = np.sort(chance.uniform(0, 1, (2, 2)), 0)*size, chance.integers(0, 256, 3)
+            shape(box.flatten().tolist(), fill=tuple(colour.tolist()))
+        picture.save(file, quality=90)
+    return files
+
+
+def draw_pairs(folder:Path, collection, n:int):
+    "The first n sketches of a collection and their photos as files, (sketch, photo) each"
+    folder.mkdir(parents=True)
+    pairs = [(folder/f'{i}-sketch.png', folder/f'{i}.jpg') for i in range(n)]
+    for (sketch, photo), s in zip(pairs, collection.sketches.itertuples()):
+        Image.fromarray(collection.sketch_pixels[s.row]).save(sketch)
+        Image.fromarray(collection.photo_pixels[s.photo_row]).save(photo, quality=95)
+    return pairs
+
+
+def bare_looks(eye, n:int, batch:int=8):
+    "F alone on n pictures in all their views, tensors that are ready, as a function without arguments"
+    encoder, side = eye.system.encoder, eye.system.size
+    x = torch.rand(eye.views*min(batch, n), 3, side, side).contiguous(memory_format=torch.channels_last)
+    @torch.no_grad()
+    def look():
+        for _ in range(0, n, batch): encoder(encoder.maps(x))
+    return look
+
+
+@torch.no_grad()
+def look_one_by_one(eye, files:list):
+    "The loop that people write: open, resize, look, the next one"
+    encoder, side, found = eye.system.encoder, eye.system.size, []
+    for file in files:
+        picture = Image.open(file).convert('RGB').resize((side, side), Image.BICUBIC)
+        x = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float()/255
+        features = encoder(encoder.maps(torch.cat([x, x.flip(-1)][:eye.views])))
+        found.append(project(eye.system.params, features, PHOTO))
+    return torch.stack(found)
+
+
+def kept_rows(shop, pixels, batch:int=8):
+    "What an index keeps of photos, (n, views*d)"
+    def one(x):
+        features = features_of_pictures(shop.eye, x)
+        return (features if shop.kept == 'features' else project(shop.eye.system.params, features, PHOTO)).flatten(1)
+    return torch.cat([one(pixels[i:i+batch]) for i in range(0, len(pixels), batch)])

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['LARGE', 'PARTS', 'ADAPTATION', 'released', 'find_system', 'Eye', 'features_of_pictures', 'moves_photos', 'kept_kind',
-           'photos_in', 'Indexed', 'index_photos', 'still_embeddings', 'top_rows', 'rows_at', 'near_of', 'still_top',
-           'moved_top', 'Examples', 'read_examples', 'Answer', 'Retriever', 'place', 'prepare', 'search', 'examples_of',
-           'adapt', 'Check', 'check', 'evaluate_pairs', 'save', 'with_adaptation', 'asked_as_tables']
+           'photos_in', 'Indexed', 'about_index', 'index_photos', 'still_embeddings', 'top_rows', 'rows_at', 'near_of',
+           'still_top', 'moved_top', 'Examples', 'read_examples', 'Answer', 'Retriever', 'place', 'prepare', 'search',
+           'examples_of', 'adapt', 'Check', 'check', 'evaluate_pairs', 'save', 'with_adaptation', 'asked_as_tables']
 
 # %% ../nbs/33_retriever.ipynb #81d7721f
 import hashlib, json, os, time, unicodedata
@@ -25,12 +25,12 @@ from tqdm.auto import tqdm
 from .asking import beside, evaluate
 from .base import PHOTO, SKETCH, project, projections
 from .baselines import System, load_system, on_projections, rule_of, steps_of, system_files
-from .core import InputError, method_of, pick_device
+from .core import InputError, atomic, locked, method_of, pick_device
 from .drawings import as_photo, as_sketch
 from .gallery import SHORT, Gallery, Shortlist, append, blocks, create_gallery, delete, exact, growing
 from .gallery import indexed_near, kept_of, load_shortlist, name_of, new_index, read_rows, restore, save_shortlist
 from .own import csv_lines, find_tree, scan_folder
-from .pairs import list_pictures
+from .pairs import _id, list_pictures
 from .tasks import Features, Support, Task, tasks_of, with_pairs
 from .train import load_tensors, save_tensors
 from .views import to_pixels, view
@@ -131,32 +131,43 @@ def _in_folder(root):
     "The pictures of a folder and the folders in it, in order"
     if root.is_file(): yield _name(root.name, 0), root; return
     if not root.is_dir(): raise InputError(f'{root}: no such folder of photos; name another')
-    for at, folders, _ in os.walk(root):
-        folders[:] = sorted(f for f in folders if not f.startswith('.'))
-        for _, file in list_pictures(at): yield _name(file.relative_to(root), 0), file
+    seen = set()
+    for at, folders, _ in os.walk(root, onerror=_unlisted, followlinks=True):
+        here = os.stat(at)
+        folders[:] = sorted(f for f in folders if not f.startswith('.') and (here.st_dev, here.st_ino) not in seen)
+        if (here.st_dev, here.st_ino) in seen: continue                # a link back
+        seen.add((here.st_dev, here.st_ino))
+        for _, file in list_pictures(at):
+            if not file.is_dir(): yield _name(_id(file, str(file.relative_to(root))), 0), file
+
+def _unlisted(error): raise InputError(f'{error.filename}: cannot be listed ({error.strerror}); make it readable')
 
 # %% ../nbs/33_retriever.ipynb #6d70398b
 def _mark(thing):
-    "What tells a photo from a changed one: size, time and content of a file, content of anything else"
+    "What tells a photo from a changed one: size, times and content of a file, content of anything else"
     if isinstance(thing, (str, Path)):
         try: at, data = os.stat(thing), Path(thing).read_bytes()
         except OSError as e: raise InputError(f'{thing}: cannot be read ({e.strerror}); replace it') from e
-        return f'{at.st_size} {at.st_mtime_ns} {_sha(data)[:16]}'
+        return f'{_stamp(at)} {_sha(data)[:16]}'
     x = np.asarray(thing)
-    return f'- - {_sha(repr((x.shape, x.dtype)).encode()+x.tobytes())[:16]}'
+    return f'- {_sha(repr((x.shape, x.dtype)).encode()+x.tobytes())[:16]}'
 
 def _same_file(thing, mark):
-    "Whether a file's size and time are those of a mark, so that it need not be read"
+    "Whether a file's size and times are those of a mark, so that it need not be read"
     if not mark or not isinstance(thing, (str, Path)): return False
     try: at = os.stat(thing)
     except OSError: return False
-    return mark.startswith(f'{at.st_size} {at.st_mtime_ns} ')
+    return mark.startswith(f'{_stamp(at)} ')
+
+def _stamp(at): return f'{at.st_size} {at.st_mtime_ns} {at.st_ctime_ns} {at.st_ino}'    # a file moved in keeps its time
+
+def _content(mark): return mark.split()[-1] if mark else ''
 
 def _changed(thing, mark):
     "The new mark of a photo, or '' where it is what the mark says"
     if _same_file(thing, mark): return ''
     new = _mark(thing)
-    return '' if mark and new.split()[-1] == mark.split()[-1] else new
+    return '' if mark and _content(new) == _content(mark) else new
 
 # %% ../nbs/33_retriever.ipynb #cea94b4b
 def _ahead(read, items, size=8, workers=2):
@@ -172,13 +183,13 @@ def _ahead(read, items, size=8, workers=2):
 
 def _rows(eye, kept, items, on_error, told):
     "Names, marks and rows of photos, batch by batch; those that cannot be read are refused, or skipped and told"
-    for batch in _ahead(lambda item: (item[2] or _mark(item[1]), eye.read(item[1], PHOTO)), items):
+    for batch in _ahead(lambda item: (_mark(item[1]), eye.read(item[1], PHOTO)), items):
         good = []
         for (name, *_), picture in batch:
             try: good.append((name, *picture.result()))
             except InputError as e:
                 if on_error != 'skip': raise
-                told(f'skipped: {e}')
+                told(name, f'skipped: {e}')
         if good:
             names, marks, pictures = zip(*good)
             x = features_of_pictures(eye, np.stack(pictures))
@@ -207,6 +218,11 @@ class Indexed(NamedTuple):
     skipped: int   # files that cannot be read
     gone: list     # names that the source no longer has
 
+def _changed_or_lost(thing, mark):
+    "As `_changed`; a file that cannot be read is told when it is its turn"
+    try: return _changed(thing, mark)
+    except InputError: return '?'
+
 def _todo(source, marks):
     "(name, photo, mark) of what is new or changed; how many are not; the names that were seen"
     todo, seen, same = [], set(), 0
@@ -214,7 +230,7 @@ def _todo(source, marks):
         if name in seen: raise InputError(f'{name}: two photos of this name; rename one')
         seen.add(name)
         new = name not in marks                                    # its mark is made when it is read
-        mark = '' if new else _changed(thing, marks[name])
+        mark = '' if new else _changed_or_lost(thing, marks[name])
         if new or mark: todo.append((name, thing, mark))
         else: same += 1
     return todo, same, seen
@@ -226,8 +242,10 @@ def _folder_of(eye, kept, to, dtype):
     if (to/'card.json').exists():
         gallery = Gallery(to)
         _same_maker(gallery, eye, kept)
+        if dtype and dtype != gallery.dtype:
+            raise InputError(f'{to}: keeps {gallery.dtype} numbers, not {dtype}; make an index of its own')
         return gallery, False
-    return create_gallery(to, eye.views*_width(eye, kept), dtype, made_by), True
+    return create_gallery(to, eye.views*_width(eye, kept), dtype or 'float32', made_by), True
 
 def _width(eye, kept):
     "Numbers that are kept of a view"
@@ -237,34 +255,68 @@ def _width(eye, kept):
 def _same_maker(gallery, eye, kept):
     "Refuse an index that another system, another fit, or another kind of step made"
     made = (gallery.encoder.split() + ['']*3)[:3]
-    if made[0] != eye.id: raise InputError(f'{gallery.folder}: another system made this index; open it with that one')
+    if made[0] != eye.id:
+        who = about_index(gallery.folder).get('system', '')
+        raise InputError(f'{gallery.folder}: another system made this index; open it with {who or "that one"}')
     if made[2] != eye.fit: raise InputError(f'{gallery.folder}: made with fit={made[2]!r}; open it so')
     if kept == 'features' and made[1] != 'features':
         raise InputError(f'{gallery.folder}: keeps what steps on sketches need; this step needs an index of its own')
     return made[1]
 
+# %% ../nbs/33_retriever.ipynb #5c0f0001
+_ABOUT = {'system', 'step', 'placement', 'fit', 'photos'}
+
+def about_index(
+    to,     # an index
+)->dict:    # system, step, placement, fit; photos: the folder they lie in
+    "How an index was made, so that whoever opens it reads sketches the same way; empty where nobody said"
+    file = Path(to)/'about.json'
+    try: found = json.loads(file.read_text())
+    except FileNotFoundError: return {}
+    except (OSError, ValueError): found = None
+    if isinstance(found, dict) and _ABOUT <= set(found): return found
+    raise InputError(f'{file}: not what indexing wrote; index the photos again')
+
+def _say_about(to, system, step, eye, source):
+    "Write how an index was made; photos that come from another folder than before are refused"
+    photos = str((source if source.is_dir() else source.parent).resolve()) if isinstance(source, Path) else ''
+    known = dict(system=system, step=step, placement=eye.placement, fit=eye.fit, photos=photos)
+    with atomic(Path(to)/'about.json') as tmp: tmp.write_text(json.dumps(known, indent=1))
+
+def _same_photos(to, source):
+    "Refuse a second folder of photos: names would mean two things"
+    there = about_index(to).get('photos', '')
+    if there and isinstance(source, Path) and Path(there) not in (source.resolve(), source.resolve().parent):
+        raise InputError(f'{to}: holds the photos of {there}; index those, or {source} into another folder')
+
 # %% ../nbs/33_retriever.ipynb #a120471f
 def index_photos(
     eye:Eye, kept:str, source, to,
     on_error:str='stop',   # or 'skip'
-    dtype:str='float32',   # or 'float16': half the memory
+    dtype:str='',          # 'float32' unless told, or 'float16': half the memory
     bar:bool=True,
 )->tuple:                  # (Gallery, Indexed)
-    "Encode what is new or changed; on a bad photo everything is as it was, after a kill it goes on"
-    gallery, made = _folder_of(eye, kept, to, dtype)
-    before, skipped = gallery, []
-    def told(line): skipped.append(line); tqdm.write(line)
-    try:
-        todo, same, seen = _todo(source, gallery.mark_of)
-        with tqdm(total=len(todo), desc='photos', disable=not bar or None, unit='photo') as shown:
-            parts = (shown.update(p[3]) and None or p for p in _rows(eye, kept, todo, on_error, told))
-            for names, marks, rows in _gathered(parts): gallery = append(gallery, rows, names, True, marks=marks)
-    except InputError:
-        if made: _unmake(gallery.folder)
-        elif before.stale: restore(before)
-        raise
-    if not len(gallery) and made: _unmake(gallery.folder)
-    if not len(gallery): raise InputError(f'{source if isinstance(source, (str, Path)) else to}: no photo that can be read; nothing is written')
+    "Encode what is new or changed; on a bad photo everything is as it was, after a kill it goes on; one at a time"
+    with locked(to):
+        gallery, made = _folder_of(eye, kept, to, dtype)
+        try: found, done = _encode_into(gallery, eye, kept, source, on_error, bar)
+        except InputError:
+            if made: _unmake(gallery.folder)
+            elif gallery.stale: restore(gallery)
+            raise
+        if len(found): return found, done
+        if made: _unmake(found.folder)
+        where = source if isinstance(source, (str, Path)) else to
+        raise InputError(f'{where}: no photo that can be read; nothing is written')
+
+def _encode_into(gallery, eye, kept, source, on_error, bar):
+    "The gallery with all that the source has; what it holds under the name of a skipped photo goes"
+    skipped, (todo, same, seen) = [], _todo(source, gallery.mark_of)
+    def told(name, line): skipped.append(name); tqdm.write(line)
+    with tqdm(total=len(todo), desc='photos', disable=not bar or None, unit='photo') as shown:
+        parts = (shown.update(p[3]) and None or p for p in _rows(eye, kept, todo, on_error, told))
+        for names, marks, rows in _gathered(parts): gallery = append(gallery, rows, names, True, marks=marks)
+    if stale := [n for n in skipped if n in gallery.row_of]: gallery = delete(gallery, stale)
     return gallery, Indexed(len(todo)-len(skipped), same, len(skipped), sorted(set(gallery.row_of)-seen))
 
 def _unmake(folder):
@@ -290,7 +342,11 @@ def still_embeddings(
         z = _given(eye, step, kept, rows.unflatten(1, (eye.views, d)), PHOTO)
         return beside(rule(_nobody(eye.views, z.shape[-1])).photos(z))[0]
     with torch.no_grad(): wide = make(torch.ones(1, gallery.dim)).shape[1]
-    return kept_of(gallery, _key(eye, step), torch.no_grad()(make), wide)
+    make = torch.no_grad()(make)
+    try: return kept_of(gallery, _key(eye, step), make, wide)
+    except InputError:                              # an index that others may read alone
+        if os.access(gallery.folder, os.W_OK): raise
+        return [torch.cat([make(x) for _, x in blocks(gallery)]).numpy()[a:b] for a, b in zip(gallery.starts, gallery.starts[1:])]
 
 # %% ../nbs/33_retriever.ipynb #f1d8f4e1
 def top_rows(
@@ -384,7 +440,15 @@ class Examples(NamedTuple):
     "What somebody showed"
     sketch: Tensor  # (k, views, d) as the index keeps photos
     photo: Tensor   # (k, views, d), or None
-    ids: Tensor     # (k,) rows of the index; below zero for photos that it does not hold
+    contents: list  # of each photo, as marks have it; of sketches alone their numbers
+
+    @property
+    def ids(self): return torch.tensor([self.contents.index(c) for c in self.contents])   # equal for equal photos
+
+    def without(self, i):
+        "All but those of the i-th one's photo"
+        keep = [j for j, c in enumerate(self.contents) if c != self.contents[i]]
+        return Examples(self.sketch[keep], self.photo[keep], [self.contents[j] for j in keep])
 
 def _is_pair(item):
     return isinstance(item, tuple) and len(item) == 2 and not isinstance(item[0], (int, float))
@@ -394,15 +458,20 @@ def read_examples(
 )->list:    # of (sketch, photo or None)
     "Examples as pairs"
     if isinstance(source, (str, Path)): source = _from_disk(Path(source))
-    source = list(source)
-    if not source: raise InputError('no examples; give one pair or more')
-    return [item if _is_pair(item) else (item, None) for item in source]
+    if _is_pair(source): raise InputError('examples: a pair alone; give a list of pairs')
+    pairs = [i if _is_pair(i) else (i, None) for i in (source.items() if isinstance(source, dict) else source)]
+    if not pairs: raise InputError('no examples; give one pair or more')
+    alone = [str(s)[:80] for s, p in pairs if p is None]
+    if not alone or len(alone) == len(pairs): return pairs
+    raise InputError(f'{alone[0]}: has no photo, other examples have; give it one or leave it out')
 
 def _from_disk(place):
     "Pairs of a CSV file, of a folder with photo/ and sketch/, or the sketches of any other folder"
     if not place.is_dir(): return [_example(place, n, line) for n, line in csv_lines(place)]
     try: find_tree(place)
-    except InputError: return [(file, None) for _, file in list_pictures(place)]
+    except InputError as e:
+        if 'holds no photo/' not in str(e): raise
+        return [(f, None) for f in sorted([*(f for _, f in list_pictures(place)), *place.glob('*.svg')])]
     photos, sketches = scan_folder(place, place.name)
     at = dict(zip(photos.photo, photos.path))
     return [(s.path, at.get(s.photo)) for s in sketches.itertuples()]
@@ -410,8 +479,13 @@ def _from_disk(place):
 def _example(file, n, line):
     "One line of a CSV; a photo that is no file is a name of the index"
     if not line['sketch']: raise InputError(f'{file}: line {n}: names no sketch; add it or remove the line')
-    photo = file.parent/line['photo'] if line['photo'] else None
-    return file.parent/line['sketch'], photo if photo is None or photo.exists() else line['photo']
+    sketch, photo = (_spelled(file.parent/line[c]) if line[c] else None for c in ('sketch', 'photo'))
+    return sketch, photo if photo is None or photo.exists() else line['photo']
+
+def _spelled(path):
+    "A path as the disk spells it: accents come in two ways"
+    both = [path, *(Path(unicodedata.normalize(form, str(path))) for form in ('NFC', 'NFD'))]
+    return next((p for p in both if p.exists()), path)
 
 # %% ../nbs/33_retriever.ipynb #6d257922
 class Answer(NamedTuple):
@@ -421,6 +495,7 @@ class Answer(NamedTuple):
 
 def _default_steps(system, step=''):
     "The step that pairs change, and the one that stands before there are any"
+    if step == 'finetune': raise InputError('finetune: its rate is chosen on validation tasks; use it in 41_test')
     if step: rule_of(system, step)
     own = [s for s in steps_of(system) if s != 'finetune']
     return step or own[-1], 'csls' if 'csls' in system.rules and not step.startswith('paper') else 'nothing'
@@ -428,8 +503,9 @@ def _default_steps(system, step=''):
 # %% ../nbs/33_retriever.ipynb #5218cd13
 class Retriever:
     "A system over an index of photos: from a sketch to the photos that are nearest"
-    def __init__(self, eye, step, before, gallery=None, kept='', examples=None, known=None):
-        self.eye, self.step, self.before, self.gallery, self.examples = eye, step, before, gallery, examples
+    def __init__(self, eye, step, before, name='', gallery=None, kept='', examples=None, known=None):
+        self.eye, self.step, self.before, self.name = eye, step, before, name
+        self.gallery, self.examples = gallery, examples
         self.kept, self.known = kept or kept_kind(eye.system, step), {} if known is None else known
 
     @classmethod
@@ -448,7 +524,16 @@ class Retriever:
         own = lambda what, given, default: given or system.facts.get(what, default)
         seen = own('placement', placement, 'asis'), own('fit', fit, 'pad')
         side = system.facts.get('side', 256)
-        return cls(Eye(system, _sha(file.read_bytes())[:16], *seen, device, side), *_default_steps(system, step))
+        name = str(name) if name in released() else str(file.resolve())
+        return cls(Eye(system, _sha(file.read_bytes())[:16], *seen, device, side), *_default_steps(system, step), name)
+
+    @classmethod
+    def open(cls, index, device='auto'):
+        "An index with the system that made it, reading sketches as it was told then"
+        known = about_index(index)
+        if not known: raise InputError(f'{index}: no index of photos; make one with: afgsbir index FOLDER --to {index}')
+        how = {n: known[n] for n in ('step', 'placement', 'fit')}
+        return cls.from_pretrained(known['system'], **how, device=device).over(index)
 
     def over(self, to):
         "The same system over an index that is there"
@@ -459,9 +544,12 @@ class Retriever:
         "A copy with some things changed"
         return Retriever(**vars(self) | changed)
 
-    def index(self, source, to, on_error='stop', dtype='float32', bar=True)->Indexed:
+    def index(self, source, to, on_error='stop', dtype='', bar=True)->Indexed:
         "Index photos at `to` from now on: see `photos_in` for the source, `index_photos` for the rest"
+        source = Path(source) if isinstance(source, str) else source
+        _same_photos(to, source)
         self.gallery, done = index_photos(self.eye, self.kept, source, to, on_error, dtype, bar)
+        _say_about(to, self.name, self.step, self.eye, source)
         return done
 
     def remove(self, names):
@@ -516,7 +604,8 @@ def _support(self, step, examples=None):
 def _adapted(self, examples):
     "The step in force, its rule's answer, and whether it leaves the photos alone"
     step = self.before if examples is None else self.step
-    with torch.no_grad(): return step, rule_of(self.eye.system, step)(_support(self, step, examples)), not moves_photos(self.eye.system, step)
+    with torch.no_grad(): adapted = rule_of(self.eye.system, step)(_support(self, step, examples))
+    return step, adapted, not moves_photos(self.eye.system, step)
 
 # %% ../nbs/33_retriever.ipynb #f409bf34
 @torch.no_grad()
@@ -556,37 +645,41 @@ def search(self,
 )->list:       # of `Answer`, nearest first; fewer where the index holds fewer
     "The photos that are nearest to a sketch"
     if type(n) is not int or n < 1: raise InputError(f'n={n!r}: ask for one photo or more')
-    score, rows = _nearest(self, _look(self, [sketch]), n, self.examples) if len(self) else (torch.zeros(1, 0),)*2
+    if not len(self): raise InputError(f'{self.gallery.folder}: holds no photo any more; index some')
+    score, rows = _nearest(self, _look(self, [sketch]), n, self.examples)
     return [Answer(name_of(self.gallery, int(r)), s) for s, r in zip(score[0].tolist(), rows[0])]
 
 Retriever.place, Retriever.still, Retriever.prepare, Retriever.search = place, _still, prepare, search
 
 # %% ../nbs/33_retriever.ipynb #d792c2b7
-def _row_of(self, photo):
-    "The row of a photo of the index, by its name or by its content; -1 where it is not there"
-    if isinstance(photo, str) and photo in self.gallery.row_of: return self.gallery.row_of[photo]
-    if isinstance(photo, str) and not os.path.exists(photo):
-        raise InputError(f'{photo}: neither a photo of the index nor a file; look at its name')
-    contents = lambda g: {m.split()[-1]: g.row_of[n] for n, m in g.mark_of.items() if m}
-    return _known(self, 'contents', contents).get(_mark(photo).split()[-1], -1)
+def _contents(self):
+    "Content -> row of the photos of the index"
+    return _known(self, 'contents', lambda g: {_content(m): g.row_of[n] for n, m in g.mark_of.items() if m})
 
-def _photo_rows(self, photos, rows):
-    "What is kept of photos, read from the index where they are there"
-    new = [i for i, r in enumerate(rows) if r < 0]
-    out = read_rows(self.gallery, [max(r, 0) for r in rows]).unflatten(1, (self.eye.views, -1))
-    if new: out[new] = _look(self, [photos[i] for i in new], PHOTO)
-    return out
+def _found(self, photo):
+    "The content of a photo, and its row in the index, -1 where it is not there; a text may be a name in the index"
+    name = unicodedata.normalize('NFC', photo) if isinstance(photo, str) else None
+    if name in self.gallery.row_of:
+        content = _content(self.gallery.mark_of[name])
+        if os.path.isfile(photo) and _content(_mark(photo)) != content:
+            raise InputError(f'{photo}: the index and this folder have different photos of this name; give its whole path')
+        return content, self.gallery.row_of[name]
+    if name is not None and not os.path.exists(photo):
+        raise InputError(f'{photo}: neither a photo of the index nor a file; look at its name')
+    content = _content(_mark(photo))
+    return content, _contents(self).get(content, -1)
 
 def examples_of(self, source)->Examples:
-    "Examples as the step takes them"
+    "Examples as the step takes them; photos that the index holds are read from there"
     sketches, photos = zip(*read_examples(source))
-    if any(p is None for p in photos):
-        if moves_photos(self.eye.system, self.step): raise InputError(f'{self.step}: this step needs pairs; give every sketch its photo')
-        return Examples(_look(self, sketches), None, -1-torch.arange(len(sketches)))
-    rows = [_row_of(self, p) for p in photos]
-    marks = [r if r >= 0 else _mark(p) for r, p in zip(rows, photos)]
-    ids = [m if r >= 0 else -1-marks.index(m) for m, r in zip(marks, rows)]
-    return Examples(_look(self, sketches), _photo_rows(self, photos, rows), torch.tensor(ids))
+    if photos[0] is None:
+        if not moves_photos(self.eye.system, self.step): return Examples(_look(self, sketches), None, list(range(len(sketches))))
+        raise InputError(f'{self.step}: this step needs pairs; give every sketch its photo')
+    contents, rows = zip(*(_found(self, p) for p in photos))
+    new = [i for i, r in enumerate(rows) if r < 0]
+    photo = read_rows(self.gallery, [max(r, 0) for r in rows]).unflatten(1, (self.eye.views, -1))
+    if new: photo[new] = _look(self, [photos[i] for i in new], PHOTO)
+    return Examples(_look(self, sketches), photo, list(contents))
 
 # %% ../nbs/33_retriever.ipynb #7975cd04
 def adapt(self,
@@ -602,6 +695,7 @@ Retriever.adapt = adapt
 class Check(NamedTuple):
     "Leave-one-out over somebody's pairs"
     pairs: int     # whose photo is in the index
+    absent: int    # others
     better: int    # ranks that rise
     worse: int
     first: tuple   # share whose photo comes first, before and after
@@ -609,7 +703,9 @@ class Check(NamedTuple):
 
     def __str__(self):
         b, a = (f'{100*f:.0f} %' for f in self.first)
-        return f'{self.verdict}: of {self.pairs} pairs {self.better} rank better, {self.worse} worse; first {b} before, {a} after'
+        absent = f' ({self.absent} more are not in the index)' if self.absent else ''
+        ranks = f'{self.better} rank better, {self.worse} worse; first {b} before, {a} after'
+        return f'{self.verdict}: of {self.pairs} pairs{absent} {ranks}'
 
 def _verdict(better, worse):
     "A sign test, two-sided, at 5 %"
@@ -619,26 +715,29 @@ def _verdict(better, worse):
 
 @torch.no_grad()
 def _rank(self, x, own, examples):
-    "The rank of one photo among all, ties against it"
+    "The rank of one photo among all, ties against it; copies of it under other names do not count"
     step, adapted, still = _adapted(self, examples)
     if still: parts = [torch.from_numpy(p) for p in _still(self, step)[0]]
     else: parts = [_photos(self, step, adapted)(x) for _, x in blocks(self.gallery)]
     q = beside(adapted.queries(_given(self.eye, step, self.kept, x, SKETCH)))[0]
-    every = torch.cat([(q@p.T)[0] for p in parts])
-    return int((every[torch.from_numpy(self.gallery.alive)] >= every[own]).sum())
+    every, others = torch.cat([(q@p.T)[0] for p in parts]), torch.from_numpy(self.gallery.alive.copy())
+    marks = [_content(m) for part in self.gallery.marks for m in part]
+    others[[i for i, m in enumerate(marks) if m == marks[own]]] = False
+    return 1+int((every[others] >= every[own]).sum())
 
 def check(self)->Check:
-    "Whether adapting to the pairs it was shown helps, leaving each one out in turn"
+    "Whether adapting to the pairs it was shown helps, leaving each photo out in turn"
     e = self.examples
     if e is None or e.photo is None: raise InputError('check needs pairs; adapt to some first')
-    here = [i for i in range(len(e.ids)) if e.ids[i] >= 0]
-    ranks, every = [], torch.arange(len(e.ids))
-    for i in here if len(e.ids) > 1 else ():
-        others = Examples(*(t[every != i] for t in e))
-        ranks.append([_rank(self, e.sketch[[i]], int(e.ids[i]), shown) for shown in (None, others)])
-    before, after = np.array(ranks or [[1, 1]]).T
+    rows = [_contents(self).get(c, -1) for c in e.contents]
+    here = [i for i, r in enumerate(rows) if r >= 0]
+    if not here or len(set(e.contents)) < 2:
+        raise InputError(f'check: {len(here)} of {len(rows)} pairs have their photo in the index; give two photos or more')
+    ranks = [[_rank(self, e.sketch[[i]], rows[i], shown) for shown in (None, e.without(i))] for i in here]
+    before, after = np.array(ranks).T
     counts = int((after < before).sum()), int((after > before).sum())
-    return Check(len(ranks), *counts, (float((before == 1).mean()), float((after == 1).mean())), _verdict(*counts))
+    first = float((before == 1).mean()), float((after == 1).mean())
+    return Check(len(here), len(rows)-len(here), *counts, first, _verdict(*counts))
 
 Retriever.check = check
 
@@ -646,7 +745,7 @@ Retriever.check = check
 def _as_task(self, pairs):
     "Pairs as one task over all photos of the index, and what is kept of them"
     sketches, photos = zip(*read_examples(pairs))
-    rows = [-1 if p is None else _row_of(self, p) for p in photos]
+    rows = [-1 if p is None else _found(self, p)[1] for p in photos]
     if min(rows) < 0: raise InputError(f'pair {rows.index(min(rows))+1}: its photo is not in the index; index it first')
     alive = torch.from_numpy(np.flatnonzero(self._ready.alive))
     every = read_rows(self.gallery, np.arange(self.gallery.total)).unflatten(1, (self.eye.views, -1))
@@ -663,33 +762,37 @@ def evaluate_pairs(self,
     take = lambda step: Features(*(_given(self.eye, step, self.kept, t, kind) for t, kind in zip(x, (SKETCH, PHOTO))))
     f, rows = self.eye.system.facts, []
     for step in dict.fromkeys((self.before, self.step)):
-        facts = dict(run='', trained_on=f.get('collection', ''), dataset=task.name, seed=f.get('seed', 0), fold='', base=self.eye.system.base)
-        facts |= dict(step=step, method=method_of(self.eye.system.base, step))
+        facts = dict(run='', trained_on=f.get('collection', ''), dataset=task.name, seed=f.get('seed', 0), fold='')
+        facts |= dict(base=self.eye.system.base, step=step, method=method_of(self.eye.system.base, step))
         rows += evaluate(rule_of(self.eye.system, step), take(step), [task], ks, n_draws, protocols=('disjoint',), **facts)
     return rows
 
 Retriever.evaluate = evaluate_pairs
 
 # %% ../nbs/33_retriever.ipynb #6b22bfef
-ADAPTATION = 'afgsbir adaptation 1'
+ADAPTATION = 'afgsbir adaptation 2'
+
+def _ours(file):
+    "Whether an adaptation may be written there: nothing, or an earlier one, is there"
+    try: return not Path(file).exists() or load_tensors(file)[1].get('kind', '').startswith('afgsbir adaptation')
+    except InputError: return False
+
+def _reads(self): return dict(system=self.eye.id, step=self.step, kept=self.kept, placement=self.eye.placement, fit=self.eye.fit)
 
 def save(self, file):
     "Write what it was shown, for the same system over any index"
     if self.examples is None: raise InputError(f'{file}: nothing to keep; adapt first')
-    tensors = {n: t.contiguous() for n, t in self.examples._asdict().items() if t is not None}
-    save_tensors(tensors, file, kind=ADAPTATION, system=self.eye.id, step=self.step, kept=self.kept, placement=self.eye.placement,
-                 index=self.gallery.card['uid'])
+    if not _ours(file): raise InputError(f'{file}: is there and no adaptation of ours; choose another name')
+    tensors = {n: t.contiguous() for n in ('sketch', 'photo') if (t := getattr(self.examples, n)) is not None}
+    save_tensors(tensors, file, kind=ADAPTATION, contents=self.examples.contents, **_reads(self))
 
 def with_adaptation(self, file):
     "A retriever over the same index with what `save` wrote"
     tensors, facts = load_tensors(file)
     if facts.get('kind') != ADAPTATION: raise InputError(f'{file}: holds no adaptation; make one with adapt and save')
-    for what, mine in dict(system=self.eye.id, step=self.step, kept=self.kept, placement=self.eye.placement).items():
+    for what, mine in _reads(self).items():
         if facts[what] != mine: raise InputError(f'{file}: made with {what} {facts[what]!r}, not {mine!r}; adapt again')
-    if facts['index'] != self._ready.card['uid']:      # rows of another index
-        first = {int(i): -1-n for n, i in reversed(list(enumerate(tensors['ids'])))}
-        tensors['ids'] = torch.tensor([first[int(i)] for i in tensors['ids']])
-    return self._with(examples=Examples(tensors['sketch'], tensors.get('photo'), tensors['ids']))
+    return self._with(examples=Examples(tensors['sketch'], tensors.get('photo'), facts['contents']))
 
 Retriever.save, Retriever.with_adaptation = save, with_adaptation
 
@@ -706,7 +809,8 @@ def asked_as_tables(collection, name, ks=(5,), by='category', n_draws=20):
     z = projections(system.params, x, tasks) if system.params is not None else x
     for step in dict.fromkeys((found.before, found.step)):
         given = z if on_projections(system, step) else x
-        facts = dict(run='', trained_on=system.facts.get('collection', ''), dataset=collection.name, fold='', base=system.base)
-        facts |= dict(seed=system.facts.get('seed', 0), step=step, method=method_of(system.base, step))
-        rows += evaluate(rule_of(system, step), given, tasks, ks, n_draws, protocols=('disjoint',), galleries=('with',), **facts)
+        facts = dict(run='', trained_on=system.facts.get('collection', ''), dataset=collection.name, fold='')
+        facts |= dict(seed=system.facts.get('seed', 0), base=system.base, step=step, method=method_of(system.base, step))
+        asked = dict(protocols=('disjoint',), galleries=('with',))
+        rows += evaluate(rule_of(system, step), given, tasks, ks, n_draws, **asked, **facts)
     return rows

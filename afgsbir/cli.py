@@ -40,23 +40,19 @@ def _do(work):
     from afgsbir.core import command
     return command(work)
 
-def _about(index):
-    "What is known of an index: the system that made it, and where its photos lie"
-    from afgsbir.core import InputError
-    file = Path(index)/'about.json'
-    try: found = json.loads(file.read_text())
-    except (OSError, ValueError):
-        raise InputError(f'{index}: no index of photos; make one with: afgsbir index FOLDER --to {index}') from None
-    if not isinstance(found, dict) or not {'system', 'step', 'placement', 'fit', 'photos'} <= set(found):
-        raise InputError(f'{file}: not written by afgsbir index; index the photos again')
-    return found
-
 def _open(index, adaptation=None):
     "The retriever of an index, adapted where a file says so"
     from afgsbir.retriever import Retriever
-    known = _about(index)
-    found = Retriever.from_pretrained(known['system'], known['step'], known['placement'], known['fit']).over(index)
+    found = Retriever.open(index)
     return found.with_adaptation(adaptation) if adaptation else found
+
+def _may_write(file, begins=None):
+    "Refuse to write over what is not ours"
+    from afgsbir.core import InputError
+    if not file.exists(): return
+    try: ours = begins is not None and file.read_bytes().startswith(begins)
+    except OSError: ours = False
+    if not ours: raise InputError(f'{file}: is there and nothing of ours; choose another name')
 
 # %% ../nbs/45_door.ipynb #9da39a26
 Index = Annotated[Path, typer.Option('--in', help='an index, made by: afgsbir index')]
@@ -66,7 +62,7 @@ With = Annotated[Optional[Path], typer.Option('--with', help='an adaptation, mad
 def index(
     photos: Annotated[Path, typer.Argument(help='folder of photos, with folders in it or not')],
     to: Annotated[Path, typer.Option(help='folder to keep the index in')],
-    system: Annotated[str, typer.Option(help='a released system, a run, or its file; see: afgsbir info')] = 'photos',
+    system: Annotated[str, typer.Option(help='a released system, a run, or its file; see: afgsbir info')] = '',
     step: Annotated[str, typer.Option(help="what pairs will change; empty: the system's own step")] = '',
     placement: Annotated[str, typer.Option(help="of sketches, asis or centred; empty: the system's own")] = '',
     fit: Annotated[str, typer.Option(help="of photos, pad, crop or stretch; empty: the system's own")] = '',
@@ -78,16 +74,15 @@ def index(
     _do(lambda: _index(photos, to, system, how, skip=skip, half=half, prune=prune))
 
 def _index(photos, to, system, how, *, skip, half, prune):
-    from afgsbir.core import atomic
-    from afgsbir.retriever import Retriever, find_system
-    shop = Retriever.from_pretrained(system, **how)
-    done = shop.index(photos, to, 'skip' if skip else 'stop', 'float16' if half else 'float32')
+    from afgsbir.core import InputError
+    from afgsbir.retriever import Retriever, about_index
+    known = about_index(to)                                # what was not said is as it was
+    how = {n: v or known.get(n, '') for n, v in how.items()}
+    shop = Retriever.from_pretrained(system or known.get('system', 'photos'), **how)
+    done = shop.index(photos, to, 'skip' if skip else 'stop', 'float16' if half else '')
+    if prune and len(done.gone) == len(shop): raise InputError(f'{photos}: has none of the photos of {to}; nothing is taken out')
     if prune and done.gone: shop.remove(done.gone)
     shop.prepare()
-    system = system if find_system(system).parent.name == 'systems' else str(Path(find_system(system)).resolve())
-    known = dict(system=system, step=shop.step, placement=shop.eye.placement, fit=shop.eye.fit)
-    known |= dict(photos=str(photos.resolve()))
-    with atomic(to/'about.json') as tmp: tmp.write_text(json.dumps(known, indent=1))
     what = 'taken out' if prune else 'gone from the folder (--prune takes them out)'
     gone = f', {len(done.gone)} {what}' if done.gone else ''
     print(f'{to}: {len(shop)} photos; {done.new} new, {done.unchanged} unchanged, {done.skipped} skipped{gone}')
@@ -105,12 +100,14 @@ def search(
     _do(lambda: _search(sketch, to, n, adaptation, as_json, html))
 
 def _search(sketch, to, n, adaptation, as_json, html):
+    from afgsbir.retriever import about_index
+    if html: _may_write(html, b'<!doctype html><html lang="en"><meta charset="utf-8">')
     found = _open(to, adaptation)
     answers = found.search(sketch, n)
     if html:
         columns = {'nearest': answers}
         if adaptation: columns = {'before': found.unadapted().search(sketch, n), 'after adapting': answers}
-        _write_page(html, found.eye.read(sketch, 0), columns, Path(_about(to)['photos']))
+        _write_page(html, found.eye.read(sketch, 0), columns, Path(about_index(to)['photos']))
     said = [dict(name=a.name, score=round(a.score, 6)) for a in answers]
     if as_json: print(json.dumps(said, ensure_ascii=False)); return
     for i, a in enumerate(answers, 1): print(f'{i:3d}  {a.score:7.4f}  {a.name}')
@@ -150,7 +147,7 @@ def _write_page(to, sketch, columns, photos):
     photos_of = lambda answers: ''.join(_shown(a, photos) for a in answers)
     lists = ''.join(f'<section><h2>{title}</h2><ol>{photos_of(a)}</ol></section>' for title, a in columns.items())
     page = _PAGE.format(title='What the sketch found', sketch=_inline(Image.fromarray(sketch)), columns=lists)
-    with atomic(to) as tmp: tmp.write_text(page)
+    with atomic(to) as tmp: tmp.write_text(page, 'utf-8', 'replace')
 
 # %% ../nbs/45_door.ipynb #7990be6c
 @app.command()
@@ -165,8 +162,9 @@ def _adapt(pairs, index, to):
     found = _open(index)
     mine = found.adapt(pairs)
     mine.save(to)
-    print(f'{to}: {len(mine.examples.ids)} {"sketches" if mine.examples.photo is None else "pairs"}, step {mine.step}')
-    if mine.examples.photo is not None: print(mine.check())
+    what = 'sketches' if mine.examples.photo is None else 'pairs'
+    print(f'{to}: {len(mine.examples.contents)} {what}, step {mine.step}')
+    if mine.examples.photo is not None and len(set(mine.examples.contents)) > 1: print(mine.check())
 
 @app.command()
 def check(
@@ -174,15 +172,19 @@ def check(
     pairs: Annotated[Optional[Path], typer.Argument(help='as for adapt')] = None,
     adaptation: With = None):
     "Whether adapting helps: each pair is left out in turn.\n\nExample: afgsbir check pairs.csv --in my.index"
-    shown = lambda: _open(to_index, adaptation) if adaptation else _open(to_index).adapt(pairs)
-    _do(lambda: print(shown().check()))
+    _do(lambda: print(_shown_pairs(to_index, pairs, adaptation).check()))
+
+def _shown_pairs(index, pairs, adaptation):
+    from afgsbir.core import InputError
+    if (pairs is None) == (adaptation is None): raise InputError('check: give pairs, or an adaptation with --with')
+    return _open(index, adaptation) if adaptation else _open(index).adapt(pairs)
 
 # %% ../nbs/45_door.ipynb #3a647849
 @app.command('eval')
 def evaluate(
     collection: Annotated[str, typer.Argument(help='a prepared collection; see: afgsbir data')],
     system: Annotated[str, typer.Option(help='a released system, a run, or its file')] = 'photos',
-    k: Annotated[list[int], typer.Option('-k', help='pairs to adapt to; may be repeated')] = [5],
+    k: Annotated[list[int], typer.Option('-k', help='pairs to adapt to; may be repeated', min=1)] = [5],
     by: Annotated[str, typer.Option(help='what a task is: category, sketcher or collection')] = 'category'):
     "Accuracies on the test split of a collection.\n\nExample: afgsbir eval emoji --system emoji -k 1 -k 5"
     _do(lambda: print(_scores(collection, system, k, by)))
@@ -236,14 +238,14 @@ def info(what: Annotated[Optional[str], typer.Argument(help='a system, index or 
     _do(lambda: _info(what))
 
 def _info(what):
-    from afgsbir.retriever import find_system, released
+    from afgsbir.retriever import about_index, find_system, released
     from afgsbir.train import load_tensors
     if what is None:
         for name, about in released().items(): print(f'{name:8s} {about["bytes"]/1e6:.1f} MB  {about["about"]}')
         return
     if Path(what).is_dir() and (Path(what)/'card.json').is_file():
         found = _open(what)
-        known = dict(photos=len(found), keeps=found.kept) | {n: v for n, v in _about(what).items() if n != 'photos'}
+        known = dict(photos=len(found), keeps=found.kept) | {n: v for n, v in about_index(what).items() if n != 'photos'}
     else:
         file = find_system(what)
         facts = load_tensors(file)[1]

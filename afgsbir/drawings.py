@@ -307,7 +307,7 @@ def as_photo(
     "A photo, whatever it comes as, in a square"
     check_size(size)
     _check_way('RGB', fit)
-    try: return _fitted(_on_white(_opened(thing, 2*size)).convert('RGB'), size, fit)
+    try: return _fitted(_on_white(_opened(thing, 2*size, fit)).convert('RGB'), size, fit)
     except Exception as e:
         cure = 'give a JPEG, PNG, WEBP, BMP, GIF or TIFF, a PIL image, or an array of uint8, bool, or floats of 0 to 1'
         raise InputError(f'{_name_of(thing, "the photo")}: not a readable photo ({_why(e)}); {cure}') from e

@@ -723,16 +723,18 @@ def growing(
     indexed=None, # rows that `near` knows of; later ones are all looked at
 )->tuple:        # scores (q, n), rows (q, n); which queries are `left`: no list was long enough
     "The n best of lists that double until all of the first n come from the first quarter"
-    query, indexed = sides[0], gallery.total if indexed is None else indexed
-    short = min(max(short, 4*n), gallery.total)
-    lists = np.stack([np.asarray(near(q, min(LONG*short, gallery.total))) for q in sides])
-    score, left = query.new_zeros(len(query), n), np.arange(len(query))
-    rows = torch.zeros(score.shape, dtype=torch.int64)
-    while len(left) and short < 2*lists.shape[-1]:
-        top, at, sure = _ranked(gallery, embed, query[left], lists[:, left, :short], n, indexed)
+    query, indexed, left = sides[0], gallery.total if indexed is None else indexed, np.arange(len(sides[0]))
+    score, rows = query.new_zeros(len(query), n), torch.zeros(len(query), n, dtype=torch.int64)
+    look = lambda m: np.stack([np.asarray(near(q[left], m)) for q in sides])
+    first = short = min(max(short, 4*n), gallery.total)
+    longest, lists = min(LONG*short, gallery.total), look(short)
+    while True:
+        top, at, sure = _ranked(gallery, embed, query[left], lists[..., :short], n, indexed)
         score[left[sure]], rows[left[sure]] = top[sure], at[sure]
-        left, short = left[~sure], 2*short
-    return score, rows, left
+        left, lists = left[~sure], lists[:, ~sure]
+        if not len(left) or short >= longest: return score, rows, left
+        if short == first: lists = look(longest)
+        short *= 2
 
 # %% ../nbs/31_gallery.ipynb #57e545af
 @torch.no_grad()

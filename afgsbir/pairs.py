@@ -260,7 +260,11 @@ def _held(im):
     if clear is not None: im.info['transparency'] = clear
     return im
 
-def _opened(thing, side=0):
+def _least(size, side, fit):
+    "What of a picture (width, height) is enough for a square of `side` pixels"
+    return tuple(max(1, side*n//max(size)) for n in size) if fit == 'pad' else (side, side)
+
+def _opened(thing, side=0, fit='crop'):
     "A picture of 8 bits, upright, transparent where it is; of a large JPEG what `side` needs; no pipe, no device"
     if isinstance(thing, np.ndarray): return _from_array(thing)
     if isinstance(thing, Image.Image): return _plain(_held(thing))
@@ -268,7 +272,7 @@ def _opened(thing, side=0):
     with warnings.catch_warnings(action='ignore'), Image.open(thing, formats=FORMATS) as im:
         _within(*im.size)
         if 'transparency' in im.info: im.info['transparency'] = _clear(im)
-        if side and im.format == 'JPEG': im.draft(None, (side, side))      # a half, a quarter or an eighth of it
+        if side and im.format == 'JPEG': im.draft(None, _least(im.size, side, fit))     # a half, a quarter or an eighth
         im.load()
         return _plain(_upright(im))
 

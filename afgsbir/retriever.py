@@ -409,7 +409,8 @@ def still_top(
     parts:list,     # of (rows, d), one per segment
     near:Shortlist, # over them; None: all of them are looked at
     query:Tensor,   # (q, d)
-    n:int, short:int=SHORT,
+    n:int,
+    short:int=200,  # of the first list: an index over the very embeddings is nearly right
 )->tuple:           # scores (q, n), rows (q, n), best first
     "The n rows with the largest products"
     if near is None: return top_rows(gallery, parts, query, n)

@@ -1,4 +1,4 @@
-"""Lay out a folder of photos with a sketch and pairs, of unseen emoji; as a script, search it and say where the page is.
+"""Lay out a folder of photos with a sketch and pairs, of unseen emoji; as a script, search it and name the page.
 
     python .ci/ask.py outputs/demo/photos
 """

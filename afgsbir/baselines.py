@@ -129,7 +129,8 @@ def packed(
         if t.ndim < 2 or name.endswith('bias'): out[name] = t; continue
         groups = t.unflatten(-1, (-1, _group(t.shape[-1])))
         scale = (groups.abs().amax(-1, keepdim=True)/7).clamp_min(1e-6).half()
-        low, high = ((groups/scale.float()).round().clamp(-7, 7)+8).to(torch.uint8).flatten(-2).unflatten(-1, (-1, 2)).unbind(-1)
+        steps = (groups/scale.float()).round().clamp(-7, 7)+8
+        low, high = steps.to(torch.uint8).flatten(-2).unflatten(-1, (-1, 2)).unbind(-1)
         out |= {f'{name}.int4': low + 16*high, f'{name}.scale': scale.squeeze(-1)}
     return out
 

@@ -80,7 +80,8 @@ def _index(photos, to, system, how, *, skip, half, prune):
     how = {n: v or known.get(n, '') for n, v in how.items()}
     shop = Retriever.from_pretrained(system or known.get('system', 'photos'), **how)
     done = shop.index(photos, to, 'skip' if skip else 'stop', 'float16' if half else '')
-    if prune and len(done.gone) == len(shop): raise InputError(f'{photos}: has none of the photos of {to}; nothing is taken out')
+    if prune and len(done.gone) == len(shop):
+        raise InputError(f'{photos}: has none of the photos of {to}; nothing is taken out')
     if prune and done.gone: shop.remove(done.gone)
     shop.prepare()
     what = 'taken out' if prune else 'gone from the folder (--prune takes them out)'
@@ -245,7 +246,8 @@ def _info(what):
         return
     if Path(what).is_dir() and (Path(what)/'card.json').is_file():
         found = _open(what)
-        known = dict(photos=len(found), keeps=found.kept) | {n: v for n, v in about_index(what).items() if n != 'photos'}
+        about = about_index(what)
+        known = about | dict(photos=len(found), source=about['photos'], keeps=found.kept)
     else:
         file = find_system(what)
         facts = load_tensors(file)[1]

@@ -12,7 +12,8 @@ __all__ = ['LARGE', 'PARTS', 'ADAPTATION', 'released', 'find_system', 'Eye', 'fe
 import hashlib, json, os, time, unicodedata
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, partial
+from functools import partial
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -28,7 +29,8 @@ from .baselines import System, load_system, on_projections, rule_of, steps_of, s
 from .core import InputError, atomic, locked, method_of, pick_device
 from .drawings import as_photo, as_sketch
 from .gallery import SHORT, Gallery, Shortlist, append, blocks, create_gallery, delete, exact, growing
-from .gallery import indexed_near, kept_of, load_shortlist, name_of, new_index, read_rows, restore, save_shortlist
+from .gallery import indexed_near, kept_of, load_shortlist, name_of, new_index, read_rows
+from .gallery import restore, save_shortlist
 from .own import csv_lines, find_tree, scan_folder
 from .pairs import _id, list_pictures
 from .tasks import Features, Support, Task, tasks_of, with_pairs
@@ -36,7 +38,7 @@ from .train import load_tensors, save_tensors
 from .views import to_pixels, view
 
 # %% ../nbs/33_retriever.ipynb #be968c13
-def _shelf(): return Path(__file__).parent/'systems' if '__file__' in globals() else Path('../afgsbir/systems').resolve()
+def _shelf(): return Path(import_module('afgsbir').__file__).parent/'systems'
 
 def released()->dict:
     "Name -> what is known of each system that ships with the package: sha256, about"
@@ -124,7 +126,8 @@ def photos_in(
 
 def _name(thing, i):
     "The name of a photo that came without one"
-    path = thing if isinstance(thing, (str, Path)) else isinstance(thing, Image.Image) and getattr(thing, 'filename', '')
+    path = thing if isinstance(thing, (str, Path)) else ''
+    if isinstance(thing, Image.Image): path = getattr(thing, 'filename', '')
     return unicodedata.normalize('NFC', Path(path).as_posix()) if path else f'photo {i}'
 
 def _in_folder(root):
@@ -291,7 +294,11 @@ def _same_photos(to, source):
 
 # %% ../nbs/33_retriever.ipynb #a120471f
 def index_photos(
-    eye:Eye, kept:str, source, to,
+    eye:Eye,
+    kept:str,              # 'features' or 'projections'
+    source,                # see `photos_in`
+    to,                    # folder of the index
+    *,
     on_error:str='stop',   # or 'skip'
     dtype:str='',          # 'float32' unless told, or 'float16': half the memory
     bar:bool=True,
@@ -346,7 +353,8 @@ def still_embeddings(
     try: return kept_of(gallery, _key(eye, step), make, wide)
     except InputError:                              # an index that others may read alone
         if os.access(gallery.folder, os.W_OK): raise
-        return [torch.cat([make(x) for _, x in blocks(gallery)]).numpy()[a:b] for a, b in zip(gallery.starts, gallery.starts[1:])]
+        every = torch.cat([make(x) for _, x in blocks(gallery)]).numpy()
+        return np.split(every, gallery.starts[1:-1])
 
 # %% ../nbs/33_retriever.ipynb #f1d8f4e1
 def top_rows(
@@ -455,7 +463,7 @@ def _is_pair(item):
     return isinstance(item, tuple) and len(item) == 2 and not isinstance(item[0], (int, float))
 
 def read_examples(
-    source, # [(sketch, photo), ...], [sketch, ...]; a CSV file of sketch, photo; a folder of sketch/ and photo/, or of sketches
+    source, # [(sketch, photo), ...], [sketch, ...]; CSV of sketch, photo; folder of sketch/, photo/, or of sketches
 )->list:    # of (sketch, photo or None)
     "Examples as pairs"
     if isinstance(source, (str, Path)): source = _from_disk(Path(source))
@@ -549,7 +557,7 @@ class Retriever:
         "Index photos at `to` from now on: see `photos_in` for the source, `index_photos` for the rest"
         source = Path(source) if isinstance(source, str) else source
         _same_photos(to, source)
-        self.gallery, done = index_photos(self.eye, self.kept, source, to, on_error, dtype, bar)
+        self.gallery, done = index_photos(self.eye, self.kept, source, to, on_error=on_error, dtype=dtype, bar=bar)
         _say_about(to, self.name, self.step, self.eye, source)
         return done
 
@@ -663,7 +671,7 @@ def _found(self, photo):
     if name in self.gallery.row_of:
         content = _content(self.gallery.mark_of[name])
         if os.path.isfile(photo) and _content(_mark(photo)) != content:
-            raise InputError(f'{photo}: the index and this folder have different photos of this name; give its whole path')
+            raise InputError(f'{photo}: this folder has another photo of this name than the index; give its whole path')
         return content, self.gallery.row_of[name]
     if name is not None and not os.path.exists(photo):
         raise InputError(f'{photo}: neither a photo of the index nor a file; look at its name')
@@ -674,8 +682,9 @@ def examples_of(self, source)->Examples:
     "Examples as the step takes them; photos that the index holds are read from there"
     sketches, photos = zip(*read_examples(source))
     if photos[0] is None:
-        if not moves_photos(self.eye.system, self.step): return Examples(_look(self, sketches), None, list(range(len(sketches))))
-        raise InputError(f'{self.step}: this step needs pairs; give every sketch its photo')
+        if moves_photos(self.eye.system, self.step):
+            raise InputError(f'{self.step}: this step needs pairs; give every sketch its photo')
+        return Examples(_look(self, sketches), None, list(range(len(sketches))))
     contents, rows = zip(*(_found(self, p) for p in photos))
     new = [i for i, r in enumerate(rows) if r < 0]
     photo = read_rows(self.gallery, [max(r, 0) for r in rows]).unflatten(1, (self.eye.views, -1))
@@ -733,7 +742,8 @@ def check(self)->Check:
     rows = [_contents(self).get(c, -1) for c in e.contents]
     here = [i for i, r in enumerate(rows) if r >= 0]
     if not here or len(set(e.contents)) < 2:
-        raise InputError(f'check: {len(here)} of {len(rows)} pairs have their photo in the index; give two photos or more')
+        there = f'{len(here)} of {len(rows)} pairs have their photo in the index'
+        raise InputError(f'check: {there}; give two photos or more')
     ranks = [[_rank(self, e.sketch[[i]], rows[i], shown) for shown in (None, e.without(i))] for i in here]
     before, after = np.array(ranks).T
     counts = int((after < before).sum()), int((after > before).sum())
@@ -765,7 +775,8 @@ def evaluate_pairs(self,
     for step in dict.fromkeys((self.before, self.step)):
         facts = dict(run='', trained_on=f.get('collection', ''), dataset=task.name, seed=f.get('seed', 0), fold='')
         facts |= dict(base=self.eye.system.base, step=step, method=method_of(self.eye.system.base, step))
-        rows += evaluate(rule_of(self.eye.system, step), take(step), [task], ks, n_draws, protocols=('disjoint',), **facts)
+        rule = rule_of(self.eye.system, step)
+        rows += evaluate(rule, take(step), [task], ks, n_draws, protocols=('disjoint',), **facts)
     return rows
 
 Retriever.evaluate = evaluate_pairs
@@ -778,7 +789,9 @@ def _ours(file):
     try: return not Path(file).exists() or load_tensors(file)[1].get('kind', '').startswith('afgsbir adaptation')
     except InputError: return False
 
-def _reads(self): return dict(system=self.eye.id, step=self.step, kept=self.kept, placement=self.eye.placement, fit=self.eye.fit)
+def _reads(self):
+    "What examples and photos were read with"
+    return dict(system=self.eye.id, step=self.step, kept=self.kept, placement=self.eye.placement, fit=self.eye.fit)
 
 def save(self, file):
     "Write what it was shown, for the same system over any index"
@@ -811,7 +824,8 @@ def asked_as_tables(collection, name, ks=(5,), by='category', n_draws=20):
     for step in dict.fromkeys((found.before, found.step)):
         given = z if on_projections(system, step) else x
         facts = dict(run='', trained_on=system.facts.get('collection', ''), dataset=collection.name, fold='')
-        facts |= dict(seed=system.facts.get('seed', 0), base=system.base, step=step, method=method_of(system.base, step))
+        facts |= dict(seed=system.facts.get('seed', 0), base=system.base)
+        facts |= dict(step=step, method=method_of(system.base, step))
         asked = dict(protocols=('disjoint',), galleries=('with',))
         rows += evaluate(rule_of(system, step), given, tasks, ks, n_draws, **asked, **facts)
     return rows

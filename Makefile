@@ -34,12 +34,14 @@ setup: .venv/.done
 data: setup
 	$(PY) data_prep/emoji.py
 
-# the research collections too, where their sources are (AFGSBIR_DATA, default data/); prepared ones go to data/prepared/
+# the research collections too, where their sources are (AFGSBIR_DATA, default data/); prepared ones go to data/prepared/; V2 where its photos are
 data-research: setup
 	$(PY) data_prep/sketchy.py --name sketchy_mini
 	$(PY) data_prep/sketchy.py --name sketchy_plus
 	$(PY) data_prep/shoe304.py
 	$(PY) data_prep/qmul_v1.py
+	$(PY) data_prep/communication.py
+	$(PY) data_prep/qmul_v2.py --where-there
 
 # every reference run that is not there yet; needs data-research
 runs: data

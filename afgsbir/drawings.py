@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LINE', 'FILL', 'INK', 'MAX_POINTS', 'MAX_SVG', 'MAX_PARTS', 'MAX_DEPTH', 'PAPER', 'LARGEST', 'ink_on_white',
-           'as_sketch', 'as_photo']
+           'as_sketch', 'strokes_of', 'as_photo']
 
 # %% ../nbs/06_drawings.ipynb #5a5f0003
 import io, os, re, stat
@@ -66,10 +66,11 @@ def _drawn(
     strokes,         # list of (n, 2) floats
     size:int,        # side of the frame in pixels
     share=FILL,      # larger side of the ink, in sides of the frame
+    line=LINE,       # width of a line, in sides of the frame
 )->np.ndarray:       # uint8, (size, size)
-    "Strokes in the middle of a frame, black on white, with lines as wide as training's"
+    "Strokes in the middle of a frame, black on white, with lines of one width"
     fine = max(1, min(4, MAX_SIZE//size))
-    side, width = size*fine, max(fine, round(size*fine*LINE))
+    side, width = size*fine, max(fine, round(size*fine*line))
     xy = np.concatenate(strokes)
     low, high = xy.min(0), xy.max(0)
     extent = (high-low).max()
@@ -254,13 +255,14 @@ def _centred(
     return np.asarray(frame)
 
 # %% ../nbs/06_drawings.ipynb #5a5f0029
-def _check_frame(size, placement, fit, share):
+def _check_frame(size, placement, fit, share, line=LINE):
     "Refuse what is no way to place a drawing"
     check_size(size)
     _check_way('L', fit)
     if placement not in ('asis', 'centred'): raise InputError(f"{placement!r}: no placement; take 'asis' or 'centred'")
-    if not isinstance(share, (int, float)) or not 0 < share <= 1:
-        raise InputError(f'share {share!r}: not a share of the frame; take a number above 0, up to 1')
+    for name, n in dict(share=share, line=line).items():
+        if isinstance(n, (int, float)) and 0 < n <= 1: continue
+        raise InputError(f'{name} {n!r}: not a share of the frame; take a number above 0, up to 1')
 
 def _check_ink(sketch, thing):
     "Refuse what holds no drawing"
@@ -273,9 +275,9 @@ def _check_ink(sketch, thing):
 def _name(thing): return 'the drawing' if _is_svg(thing) else _name_of(thing, 'the drawing')
 
 # %% ../nbs/06_drawings.ipynb #5a5f002b
-def _placed(thing, size, placement, fit, share):
+def _placed(thing, size, placement, fit, share, line=LINE):
     "A drawing in its frame"
-    if _is_strokes(thing): return _drawn(_strokes(thing), size, share)
+    if _is_strokes(thing): return _drawn(_strokes(thing), size, share, line)
     if isinstance(thing, (str, os.PathLike)):
         text = thing if _is_svg(thing) else _svg_text(thing) if str(thing).lower().endswith('.svg') else None
         if text is not None: thing = _svg_picture(text, max(size, min(2*size, 1024)))
@@ -289,14 +291,22 @@ def as_sketch(
     placement:str='asis', # 'asis', or 'centred': the ink in the middle; strokes know no other place
     fit:str='pad',        # of a picture that is not square: 'pad', 'stretch' or 'crop'
     share:float=FILL,     # larger side of the ink that is placed, in sides of the frame
+    line:float=LINE,      # width of a line of strokes, in sides of the frame
 )->np.ndarray:            # uint8, (size, size), black ink on white
     "A drawing, whatever it comes as, as training's sketches are"
-    _check_frame(size, placement, fit, share)
-    try: sketch = _placed(thing, size, placement, fit, share)
+    _check_frame(size, placement, fit, share, line)
+    try: sketch = _placed(thing, size, placement, fit, share, line)
     except Exception as e:
         cure = 'give a picture, an SVG of shapes alone, or a list of strokes (points, 2) of finite x, y'
         raise InputError(f'{_name(thing)}: not a readable drawing ({_why(e)}); {cure}') from e
     return _check_ink(sketch, thing)
+
+# %% ../nbs/06_drawings.ipynb #5a5f0041
+def strokes_of(
+    sketch,       # a line of a collection's table of sketches that has `strokes`
+)->np.ndarray:    # (points, 3): x, y, pen
+    "The coordinates of a sketch, for `as_sketch`"
+    return np.reshape(sketch.strokes, (-1, 3))
 
 # %% ../nbs/06_drawings.ipynb #5a5f0030
 def as_photo(

@@ -6,7 +6,7 @@
 __all__ = ['SPLITS', 'FORMATS', 'MAX_PIXELS', 'MAX_SIZE', 'KIND', 'check_manifest', 'parse_sketch', 'list_pictures', 'scan',
            'split_by_category', 'split_by_photo', 'inherit_split', 'check_size', 'read_picture', 'fingerprint',
            'finished', 'target_folder', 'Collection', 'load_collection', 'verify_collection', 'write_collection',
-           'with_fold', 'without', 'open_collection', 'main']
+           'with_fold', 'crossed_fold', 'without', 'open_collection', 'main']
 
 # %% ../nbs/01_pairs.ipynb #4bf2e4d2
 import argparse, hashlib, json, os, re, stat, unicodedata, warnings
@@ -683,6 +683,47 @@ def with_fold(
     part = np.array_split(rng('folds', folds).permutation(names), folds)
     return _both(collection, lambda t: t.assign(split=split_by_category(t, part[(fold+1) % folds], part[fold])))
 
+# %% ../nbs/01_pairs.ipynb #c2055e02
+def _dealt(names, parts, *key):
+    "Names in random parts of nearly one size"
+    return np.array_split(rng(*key, parts).permutation(sorted(names)), parts)
+
+def _splits_of(parts, fold):
+    "Name -> its split: one part tests, the next validates, the others train"
+    where = {fold: 'test', (fold+1) % len(parts): 'val'}
+    return {name: where.get(i, 'train') for i, part in enumerate(parts) for name in part}
+
+# %% ../nbs/01_pairs.ipynb #c2055e04
+def _check_crossing(collection, fold, object_fold, folds, object_folds):
+    "Refuse a crossing that leaves a split without sketchers, or without objects of a category"
+    hands, name = collection.sketches.sketcher, collection.name
+    if (hands == '').any(): raise InputError(f'{name}: a sketch names no sketcher; name all, or fold by category')
+    if not (0 <= fold < folds and 3 <= folds <= hands.nunique()):
+        raise InputError(f'fold {fold} of {folds}: {name} has {hands.nunique()} sketchers; take 3 folds or more')
+    n = collection.photos.category.value_counts()
+    if not (0 <= object_fold < object_folds and 3 <= object_folds <= n.min()):
+        raise InputError(f'object fold {object_fold} of {object_folds}: {name} has {n.min()} photos of {n.idxmin()!r}; '
+                         'take 3 folds or more')
+
+# %% ../nbs/01_pairs.ipynb #c2055e05
+def crossed_fold(
+    collection:Collection,
+    fold:int,            # which fold of the sketchers tests, 0 <= fold < folds
+    object_fold:int,     # which fold of the objects is asked for, 0 <= object_fold < object_folds
+    folds:int=5,         # number of folds over the sketchers
+    object_folds:int=4,  # number of folds over the objects of each category
+)->Collection:           # without the sketches that cross two splits
+    "The same collection, dealt so that training sees neither the sketchers nor the objects of the test"
+    _check_crossing(collection, fold, object_fold, folds, object_folds)
+    photos, sketches = collection.photos, collection.sketches
+    hand = _splits_of(_dealt(set(sketches.sketcher), folds, 'sketchers'), fold)
+    deals = [_dealt(set(of.photo), object_folds, 'objects', c) for c, of in photos.groupby('category')]
+    thing = _splits_of([np.concatenate(part) for part in zip(*deals)], object_fold)
+    sketches = sketches.assign(split=sketches.photo.map(thing))
+    return collection._replace(photos=photos.assign(split=photos.photo.map(thing)),
+                               sketches=sketches[sketches.split == sketches.sketcher.map(hand)],
+                               card=collection.card | dict(gallery='all'))
+
 # %% ../nbs/01_pairs.ipynb #c0a4f090
 def without(
     collection:Collection,
@@ -694,10 +735,18 @@ def without(
     return _both(collection, lambda t: t[(t.split == 'test') | ~t.category.isin(list(categories))])
 
 # %% ../nbs/01_pairs.ipynb #691a6fa0
+def _folded(collection, fold, folds):
+    "A fold over the categories or, where the card crosses sketchers with objects, of that crossing"
+    if 'crossed' not in collection.card: return with_fold(collection, fold, folds)
+    hands, things = collection.card['crossed']
+    if fold < folds == hands*things: return crossed_fold(collection, *divmod(fold, things), hands, things)
+    raise InputError(f'fold {fold} of {folds}: {collection.name} crosses {hands} folds of sketchers with {things} of '
+                     f'objects; take folds={hands*things} and a fold below it')
+
 def open_collection(name, fold=-1, folds=5, exclude=(), root=None)->Collection:
     "A collection as a run sees it: with a fold of its own where `fold` >= 0, and some categories left out of training"
     collection = load_collection(name, root)
-    if fold >= 0: collection = with_fold(collection, fold, folds)
+    if fold >= 0: collection = _folded(collection, fold, folds)
     return without(collection, exclude) if exclude else collection
 
 # %% ../nbs/01_pairs.ipynb #03c27447

@@ -50,6 +50,7 @@ def tasks_of(
 )->list:
     "The tasks of a split, sorted by name"
     photos, sketches = (t[t.split == split] for t in (collection.photos, collection.sketches))
+    if split == 'test' and collection.card.get('gallery') == 'all': photos = collection.photos       # a crossed fold
     if by == 'collection': groups = [(collection.name, sketches)]
     elif by in ('category', 'sketcher'): groups = sketches.groupby(by)
     else: raise InputError(f'by={by!r}: a task is a category, a sketcher or a collection')

@@ -4,11 +4,11 @@
 #     formats: py:percent
 # ---
 # %% [markdown]
-# # QMUL chairs and shoes, version 1
+# # QMUL chairs, shoes and handbags, version 1
 #
 # Four `.mat` files a set, key `data`, N x 256 x 256 bytes. Row i of the sketches pairs with row i of the edge
 # maps, which stand in for the photos as in Sketch-me-that-Shoe. The authors' test rows are our test; a fifth of
-# their training rows validates.
+# their training rows validates. Handbags came later, as four files of the same shape; they are brought where they are.
 
 # %%
 import argparse, functools, os
@@ -67,16 +67,20 @@ def tables(source, kind):
     sketches = pd.DataFrame(sketches).assign(split=photos.split)
     return photos.drop(columns='part'), sketches
 
+def kinds(source):
+    "Chairs and shoes, and handbags where one of their files is there"
+    return ('chairs', 'shoes', *(['handbags'] if any(source.glob('handbags_*_db_*.mat')) else []))
+
 # %%
 def main(argv=None):
-    p = argparse.ArgumentParser(description='Bring QMUL chairs and shoes into collections')
+    p = argparse.ArgumentParser(description='Bring QMUL chairs, shoes and handbags into collections')
     p.add_argument('--source', type=Path, help='folder of the .mat files (default: <sources>/qmul_v1)')
     p.add_argument('--root', default=data_root(), type=Path, help='folder of prepared collections')
     p.add_argument('--size', default=256, type=int, help='side of the stored pictures in pixels')
     a = p.parse_args(argv)
     check_size(a.size)
     source = a.source or source_root()/'qmul_v1'
-    sets = {kind: tables(source, kind) for kind in ('chairs', 'shoes')}     # all is looked at before any is written
+    sets = {kind: tables(source, kind) for kind in kinds(source)}     # all is looked at before any is written
     for kind, (photos, sketches) in sets.items():
         photo, sketch = (partial(picture, size=a.size, photo=p) for p in (True, False))
         card = dict(source='QMUL version 1', licence='research use')

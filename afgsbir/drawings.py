@@ -236,7 +236,12 @@ def ink_on_white(
     if np.median(grey[_border(*grey.shape)]) >= PAPER: return grey
     im = im.convert('RGB')
     im.thumbnail((LARGEST, LARGEST), Image.LANCZOS)
-    return _lifted(np.asarray(im, float))
+    return _one_sheet(_lifted(np.asarray(im, float)), grey, picture)
+
+def _one_sheet(ink, grey, picture):
+    "Refuse a sheet photographed with the desk around it: the desk would be taken for the paper"
+    if np.median(grey[_border(*grey.shape)]) >= 128 or (ink < 128).mean() < .2: return ink
+    raise InputError(f"{_name_of(picture, 'the drawing')}: a sheet on a dark ground; cut it to the sheet alone")
 
 # %% ../nbs/06_drawings.ipynb #5a5f0027
 def _centred(

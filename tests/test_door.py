@@ -204,4 +204,5 @@ def test_the_door_answers_as_the_tables_on_photos(tmp_path):
         (tmp_path/'two'/kind).mkdir(parents=True)
         for category in ('bat', 'cabin'): (tmp_path/'two'/kind/category).symlink_to(source/kind/category)
     bring('two', tmp_path/'two', tmp_path/'prepared', split='test')
-    for ours, theirs in through(load_collection('two', tmp_path/'prepared'), 'photos', '', tmp_path): assert ours == theirs
+    two = load_collection('two', tmp_path/'prepared')
+    for ours, theirs in through(two, 'photos', '', tmp_path): assert ours == theirs

@@ -104,7 +104,7 @@ FOLDERS = {   # pictures; what must be said
     'sorted sketches': (['photo/x.jpg', 'sketch/a/x-1.png'], 'holds folders of categories, photo/ holds none'),
     'sorted photos': (['photo/a/x.jpg', 'sketch/x-1.png'], 'sketch: holds no category folders'),
     'twice': (['photo/x.jpg', 'photo/x.png', 'sketch/x-1.png'], "photo id 'x' stands twice; rename"),
-    'no sketches': (['photo/x.jpg', 'sketch/x.gif'], 'sketch: an empty category; add'),
+    'no sketches': (['photo/x.jpg', 'sketch/x.ppm'], 'sketch: an empty category; add'),
 }
 
 

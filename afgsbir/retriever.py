@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['LARGE', 'PARTS', 'ADAPTATION', 'released', 'find_system', 'Eye', 'features_of_pictures', 'moves_photos', 'kept_kind',
            'photos_in', 'Indexed', 'about_index', 'index_photos', 'still_embeddings', 'top_rows', 'rows_at', 'near_of',
-           'still_top', 'moved_top', 'Examples', 'read_examples', 'Answer', 'Retriever', 'place', 'prepare', 'search',
-           'examples_of', 'adapt', 'Check', 'check', 'evaluate_pairs', 'save', 'with_adaptation', 'asked_as_tables']
+           'still_top', 'moved_top', 'Examples', 'read_examples', 'Answer', 'Retriever', 'open_index', 'index',
+           'remove', 'place', 'prepare', 'search', 'examples_of', 'adapt', 'Check', 'check', 'evaluate_pairs', 'save',
+           'with_adaptation', 'asked_as_tables']
 
 # %% ../nbs/33_retriever.ipynb #81d7721f
 import hashlib, json, os, time, unicodedata
@@ -26,7 +27,7 @@ from tqdm.auto import tqdm
 from .asking import beside, evaluate
 from .base import PHOTO, SKETCH, project, projections
 from .baselines import System, load_system, on_projections, rule_of, steps_of, system_files
-from .core import InputError, atomic, locked, method_of, pick_device
+from .core import InputError, atomic, finite, locked, method_of, pick_device
 from .drawings import as_photo, as_sketch
 from .gallery import SHORT, Gallery, Shortlist, append, blocks, create_gallery, delete, exact, growing
 from .gallery import indexed_near, kept_of, load_shortlist, name_of, new_index, read_rows
@@ -90,7 +91,8 @@ def features_of_pictures(
     "F's features, as chapter 11 computes those of a collection"
     encoder, x = eye.system.encoder, to_pixels(pictures, eye.system.size)
     both = torch.cat([view(x, v, [()]*len(x)) for v in range(eye.views)]).contiguous(memory_format=torch.channels_last)
-    return encoder(encoder.maps(both.to(eye.device)).half().float()).cpu().unflatten(0, (eye.views, -1)).transpose(0, 1)
+    x = finite(encoder(encoder.maps(both.to(eye.device)).half().float()).cpu(), 'features of pictures')
+    return x.unflatten(0, (eye.views, -1)).transpose(0, 1)
 
 # %% ../nbs/33_retriever.ipynb #6f577663
 def moves_photos(
@@ -114,16 +116,6 @@ def _given(eye, step, kept, x, kind):
     return _projected(eye, x, kind) if kept == 'features' and on_projections(eye.system, step) else x
 
 # %% ../nbs/33_retriever.ipynb #c3750306
-def photos_in(
-    source, # folder (with folders in it), file, {name: photo}, or any iterable of paths, photos or (name, photo)
-):          # yields (name, photo)
-    "Every photo with its name"
-    if isinstance(source, dict): yield from source.items(); return
-    if isinstance(source, (str, Path)): yield from _in_folder(Path(source)); return
-    for i, item in enumerate(source):
-        if isinstance(item, tuple): yield item
-        else: yield _name(item, i), item
-
 def _name(thing, i):
     "The name of a photo that came without one"
     path = thing if isinstance(thing, (str, Path)) else ''
@@ -144,6 +136,17 @@ def _in_folder(root):
             if not file.is_dir(): yield _name(_id(file, str(file.relative_to(root))), 0), file
 
 def _unlisted(error): raise InputError(f'{error.filename}: cannot be listed ({error.strerror}); make it readable')
+
+# %% ../nbs/33_retriever.ipynb #c37503a1
+def photos_in(
+    source, # folder (with folders in it), file, {name: photo}, or any iterable of paths, photos or (name, photo)
+):          # yields (name, photo)
+    "Every photo with its name"
+    if isinstance(source, dict): yield from source.items(); return
+    if isinstance(source, (str, Path)): yield from _in_folder(Path(source)); return
+    for i, item in enumerate(source):
+        if isinstance(item, tuple): yield item
+        else: yield _name(item, i), item
 
 # %% ../nbs/33_retriever.ipynb #6d70398b
 def _mark(thing):
@@ -281,8 +284,9 @@ def about_index(
     raise InputError(f'{file}: not what indexing wrote; index the photos again')
 
 def _say_about(to, system, step, eye, source):
-    "Write how an index was made; photos that come from another folder than before are refused"
-    photos = str((source if source.is_dir() else source.parent).resolve()) if isinstance(source, Path) else ''
+    "Write how an index was made; where its photos lie stays known when others join from memory"
+    photos = about_index(to).get('photos', '')
+    if isinstance(source, Path): photos = str((source if source.is_dir() else source.parent).resolve())
     known = dict(system=system, step=step, placement=eye.placement, fit=eye.fit, photos=photos)
     with atomic(Path(to)/'about.json') as tmp: tmp.write_text(json.dumps(known, indent=1))
 
@@ -293,6 +297,23 @@ def _same_photos(to, source):
         raise InputError(f'{to}: holds the photos of {there}; index those, or {source} into another folder')
 
 # %% ../nbs/33_retriever.ipynb #a120471f
+def _encode_into(gallery, eye, kept, source, on_error, bar):
+    "The gallery with all that the source has; what it holds under the name of a skipped photo goes"
+    skipped, (todo, same, seen) = [], _todo(source, gallery.mark_of)
+    def told(name, line): skipped.append(name); tqdm.write(line)
+    with tqdm(total=len(todo), desc='photos', disable=not bar or None, unit='photo') as shown:
+        parts = (shown.update(p[3]) and None or p for p in _rows(eye, kept, todo, on_error, told))
+        for names, marks, rows in _gathered(parts): gallery = append(gallery, rows, names, True, marks=marks)
+    if stale := [n for n in skipped if n in gallery.row_of]: gallery = delete(gallery, stale)
+    return gallery, Indexed(len(todo)-len(skipped), same, len(skipped), sorted(set(gallery.row_of)-seen))
+
+def _unmake(folder):
+    "Remove an index that this call made: files of ours alone"
+    for pattern in ('segment-*', 'deleted-*', 'card.json', '.*.lock', '.*.tmp'):
+        for file in folder.glob(pattern): file.unlink(missing_ok=True)
+    if not any(folder.iterdir()): folder.rmdir()
+
+# %% ../nbs/33_retriever.ipynb #a12047a1
 def index_photos(
     eye:Eye,
     kept:str,              # 'features' or 'projections'
@@ -315,22 +336,6 @@ def index_photos(
         if made: _unmake(found.folder)
         where = source if isinstance(source, (str, Path)) else to
         raise InputError(f'{where}: no photo that can be read; nothing is written')
-
-def _encode_into(gallery, eye, kept, source, on_error, bar):
-    "The gallery with all that the source has; what it holds under the name of a skipped photo goes"
-    skipped, (todo, same, seen) = [], _todo(source, gallery.mark_of)
-    def told(name, line): skipped.append(name); tqdm.write(line)
-    with tqdm(total=len(todo), desc='photos', disable=not bar or None, unit='photo') as shown:
-        parts = (shown.update(p[3]) and None or p for p in _rows(eye, kept, todo, on_error, told))
-        for names, marks, rows in _gathered(parts): gallery = append(gallery, rows, names, True, marks=marks)
-    if stale := [n for n in skipped if n in gallery.row_of]: gallery = delete(gallery, stale)
-    return gallery, Indexed(len(todo)-len(skipped), same, len(skipped), sorted(set(gallery.row_of)-seen))
-
-def _unmake(folder):
-    "Remove an index that this call made: files of ours alone"
-    for pattern in ('segment-*', 'deleted-*', 'card.json', '.*.lock', '.*.tmp'):
-        for file in folder.glob(pattern): file.unlink(missing_ok=True)
-    if not any(folder.iterdir()): folder.rmdir()
 
 # %% ../nbs/33_retriever.ipynb #19693d7c
 def _nobody(views, d):
@@ -459,21 +464,7 @@ class Examples(NamedTuple):
         keep = [j for j, c in enumerate(self.contents) if c != self.contents[i]]
         return Examples(self.sketch[keep], self.photo[keep], [self.contents[j] for j in keep])
 
-def _is_pair(item):
-    return isinstance(item, tuple) and len(item) == 2 and not isinstance(item[0], (int, float))
-
-def read_examples(
-    source, # [(sketch, photo), ...], [sketch, ...]; CSV of sketch, photo; folder of sketch/, photo/, or of sketches
-)->list:    # of (sketch, photo or None)
-    "Examples as pairs"
-    if isinstance(source, (str, Path)): source = _from_disk(Path(source))
-    if _is_pair(source): raise InputError('examples: a pair alone; give a list of pairs')
-    pairs = [i if _is_pair(i) else (i, None) for i in (source.items() if isinstance(source, dict) else source)]
-    if not pairs: raise InputError('no examples; give one pair or more')
-    alone = [str(s)[:80] for s, p in pairs if p is None]
-    if not alone or len(alone) == len(pairs): return pairs
-    raise InputError(f'{alone[0]}: has no photo, other examples have; give it one or leave it out')
-
+# %% ../nbs/33_retriever.ipynb #79e478a1
 def _from_disk(place):
     "Pairs of a CSV file, of a folder with photo/ and sketch/, or the sketches of any other folder"
     if not place.is_dir(): return [_example(place, n, line) for n, line in csv_lines(place)]
@@ -495,6 +486,22 @@ def _spelled(path):
     "A path as the disk spells it: accents come in two ways"
     both = [path, *(Path(unicodedata.normalize(form, str(path))) for form in ('NFC', 'NFD'))]
     return next((p for p in both if p.exists()), path)
+
+# %% ../nbs/33_retriever.ipynb #79e478a3
+def _is_pair(item):
+    return isinstance(item, tuple) and len(item) == 2 and not isinstance(item[0], (int, float))
+
+def read_examples(
+    source, # [(sketch, photo), ...], [sketch, ...]; CSV of sketch, photo; folder of sketch/, photo/, or of sketches
+)->list:    # of (sketch, photo or None)
+    "Examples as pairs"
+    if isinstance(source, (str, Path)): source = _from_disk(Path(source))
+    if _is_pair(source): raise InputError('examples: a pair alone; give a list of pairs')
+    pairs = [i if _is_pair(i) else (i, None) for i in (source.items() if isinstance(source, dict) else source)]
+    if not pairs: raise InputError('no examples; give one pair or more')
+    alone = [str(s)[:80] for s, p in pairs if p is None]
+    if not alone or len(alone) == len(pairs): return pairs
+    raise InputError(f'{alone[0]}: has no photo, other examples have; give it one or leave it out')
 
 # %% ../nbs/33_retriever.ipynb #6d257922
 class Answer(NamedTuple):
@@ -536,14 +543,6 @@ class Retriever:
         name = str(name) if name in released() else str(file.resolve())
         return cls(Eye(system, _sha(file.read_bytes())[:16], *seen, device, side), *_default_steps(system, step), name)
 
-    @classmethod
-    def open(cls, index, device='auto'):
-        "An index with the system that made it, reading sketches as it was told then"
-        known = about_index(index)
-        if not known: raise InputError(f'{index}: no index of photos; make one with: afgsbir index FOLDER --to {index}')
-        how = {n: known[n] for n in ('step', 'placement', 'fit')}
-        return cls.from_pretrained(known['system'], **how, device=device).over(index)
-
     def over(self, to):
         "The same system over an index that is there"
         gallery = Gallery(to)
@@ -553,24 +552,34 @@ class Retriever:
         "A copy with some things changed"
         return Retriever(**vars(self) | changed)
 
-    def index(self, source, to, on_error='stop', dtype='', bar=True)->Indexed:
-        "Index photos at `to` from now on: see `photos_in` for the source, `index_photos` for the rest"
-        source = Path(source) if isinstance(source, str) else source
-        _same_photos(to, source)
-        self.gallery, done = index_photos(self.eye, self.kept, source, to, on_error=on_error, dtype=dtype, bar=bar)
-        _say_about(to, self.name, self.step, self.eye, source)
-        return done
-
-    def remove(self, names):
-        "Take photos out of the index; no file of theirs is touched"
-        self.gallery = delete(self._ready, list(names))
-
     @property
     def _ready(self):
         if self.gallery is None: raise InputError('no index yet; call index(photos, to=...) or over(folder)')
         return self.gallery
 
     def __len__(self): return len(self._ready)
+
+# %% ../nbs/33_retriever.ipynb #5218cda1
+def open_index(cls, index, device='auto'):
+    "An index with the system that made it, reading sketches as it was told then"
+    known = about_index(index)
+    if not known: raise InputError(f'{index}: no index of photos; make one with: afgsbir index FOLDER --to {index}')
+    how = {n: known[n] for n in ('step', 'placement', 'fit')}
+    return cls.from_pretrained(known['system'], **how, device=device).over(index)
+
+def index(self, source, to, on_error='stop', dtype='', bar=True)->Indexed:
+    "Index photos at `to` from now on: see `photos_in` for the source, `index_photos` for the rest"
+    source = Path(source) if isinstance(source, str) else source
+    _same_photos(to, source)
+    self.gallery, done = index_photos(self.eye, self.kept, source, to, on_error=on_error, dtype=dtype, bar=bar)
+    _say_about(to, self.name, self.step, self.eye, source)
+    return done
+
+def remove(self, names):
+    "Take photos out of the index; no file of theirs is touched"
+    self.gallery = delete(self._ready, list(names))
+
+Retriever.open, Retriever.index, Retriever.remove = classmethod(open_index), index, remove
 
 # %% ../nbs/33_retriever.ipynb #703ef68f
 def _mean(gallery, eye, step, kept):
@@ -597,6 +606,7 @@ def _still(self, step):
         return parts, near_of(gallery, parts, _key(self.eye, step)) if gallery.total >= LARGE else None
     return _known(self, f'still {step}', make)
 
+# %% ../nbs/33_retriever.ipynb #7fef35a1
 def _look(self, things, kind=SKETCH):
     "What is kept of some pictures, (n, v, d)"
     x = features_of_pictures(self.eye, np.stack([self.eye.read(t, kind) for t in things]))
@@ -678,6 +688,7 @@ def _found(self, photo):
     content = _content(_mark(photo))
     return content, _contents(self).get(content, -1)
 
+# %% ../nbs/33_retriever.ipynb #d792c2a1
 def examples_of(self, source)->Examples:
     "Examples as the step takes them; photos that the index holds are read from there"
     sketches, photos = zip(*read_examples(source))
@@ -723,6 +734,7 @@ def _verdict(better, worse):
     sure = better+worse and binomtest(better, better+worse).pvalue < .05
     return ('better' if better > worse else 'worse') if sure else 'too few to say'
 
+# %% ../nbs/33_retriever.ipynb #f5649ea1
 @torch.no_grad()
 def _rank(self, x, own, examples):
     "The rank of one photo among all, ties against it; copies of it under other names do not count"
@@ -819,6 +831,7 @@ def asked_as_tables(collection, name, ks=(5,), by='category', n_draws=20):
     found = Retriever.from_pretrained(name)
     system, tasks = found.eye.system, with_pairs(tasks_of(collection, 'test', by), max(ks))
     if not tasks: raise InputError(f'{collection.name}: no test task can give k={max(ks)} pairs and a query; lower -k')
+    _unseen(system, collection, tasks)
     x, rows = system.features(collection, tasks, found.eye.views), []
     z = projections(system.params, x, tasks) if system.params is not None else x
     for step in dict.fromkeys((found.before, found.step)):
@@ -829,3 +842,10 @@ def asked_as_tables(collection, name, ks=(5,), by='category', n_draws=20):
         asked = dict(protocols=('disjoint',), galleries=('with',))
         rows += evaluate(rule_of(system, step), given, tasks, ks, n_draws, **asked, **facts)
     return rows
+
+def _unseen(system, collection, tasks):
+    "Refuse categories that the system was fitted on, as 41_test does"
+    fitted = {n for part in system.facts.get('tasks', []) for n in part}
+    seen = next((t.name for t in tasks if t.name in fitted), None)
+    if system.facts.get('by', 'category') == 'category' and seen is not None:
+        raise InputError(f'{collection.name}: the system was fitted on category {seen!r}; test it on others')

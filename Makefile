@@ -5,6 +5,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MALLOC_MMAP_MAX_ := 0
 export MALLOC_TRIM_THRESHOLD_ := 1000000000000
 export MALLOC_TOP_PAD_ := 268435456
+# where it is set, every program of a test compiles its imports anew: seconds each
+unexport PYTHONDONTWRITEBYTECODE
 JOBS ?= $(shell nproc)
 .PHONY: run test mutants data data-research runs primary bench site lab clean setup release cards
 
@@ -77,7 +79,7 @@ site: setup
 
 # your own pictures: draw, search, adapt
 lab: data
-	jupyter lab nbs/47_your_pictures.ipynb
+	jupyter lab nbs/64_your_pictures.ipynb
 
 clean:
 	rm -rf _site _proc .site outputs/demo outputs/smoke .snakemake

@@ -12,7 +12,7 @@ from afgsbir.pairs import load_collection
 
 
 def lay_out(folder):
-    "An unseen category of emoji as somebody's photos, a sketch of one of them, and eight pairs of one hand"
+    "An unseen category of emoji as somebody's photos, a sketch of one, eight pairs of its hand; that photo's name"
     emoji, short = load_collection('emoji'), lambda photo: photo.split('/')[1]
     photos, sketches = (t[t.category == 'animal-mammal'] for t in (emoji.photos, emoji.sketches))
     hand = sketches[sketches.sketcher == 'openmoji']
@@ -24,6 +24,7 @@ def lay_out(folder):
     pairs = [f'drawn/{short(s.photo)}.png,photos/{short(s.photo)}.png' for s in hand.iloc[1:9].itertuples()]
     (folder/'pairs.csv').write_text('\n'.join(['sketch,photo', *pairs, '']))
     Image.fromarray(emoji.sketch_pixels[hand.row.iloc[0]]).save(folder/'sketch.png')
+    return f'{short(hand.photo.iloc[0])}.png'
 
 
 def main():

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ORPHANS', 'MODES', 'FITS', 'find_tree', 'scan_flat', 'scan_folder', 'csv_lines', 'scan_csv', 'paired',
-           'named_categories', 'choose_split', 'tell_split', 'bring', 'main']
+           'named_categories', 'choose_split', 'tell_split', 'bring', 'reading_parser', 'main']
 
 # %% ../nbs/07_own.ipynb #d0070002
 import argparse, csv, io, os, unicodedata
@@ -285,13 +285,25 @@ def bring(
     return write_collection(root, name, photos, sketches, card, size, source=home, read_photo=read, split_by=split_by,
                             skip_unreadable=skip_unreadable)
 
+# %% ../nbs/07_own.ipynb #d00700a1
+def reading_parser(
+    what:str,   # is brought in, one sentence
+    source:str, # what --source names
+    name:str,   # of its folder below the sources
+)->argparse.ArgumentParser:
+    "What every program that brings pictures in can be told"
+    p = argparse.ArgumentParser(description=what)
+    p.add_argument('--source', type=Path, help=f'{source} (default: <sources>/{name})')
+    p.add_argument('--root', default=data_root(), type=Path, help='folder of prepared collections')
+    p.add_argument('--size', default=256, type=int, help='side of the stored pictures in pixels')
+    p.add_argument('--skip-unreadable', action='store_true', help='skip and count unreadable pictures')
+    return p
+
 # %% ../nbs/07_own.ipynb #d007002e
 def _parser():
-    p = argparse.ArgumentParser(prog='python -m afgsbir.own', description='Bring your own pictures into a collection')
+    p = reading_parser('Bring your own pictures into a collection', 'folder of photo/ and sketch/, or a CSV', '<name>')
+    p.prog = 'python -m afgsbir.own'
     p.add_argument('name', help='of the collection')
-    p.add_argument('--source', type=Path, help='folder of photo/ and sketch/, or a CSV (default: <sources>/<name>)')
-    p.add_argument('--root', type=Path, help='folder of prepared collections')
-    p.add_argument('--size', default=256, type=int, help='side of the stored pictures in pixels')
     p.add_argument('--split', choices=MODES, default='auto', help='auto: by --val and --test, else as the CSV '
                    'says, else photo; photo: 60/15/25 %% of the photos; test: everything unseen')
     p.add_argument('--val', nargs='*', help='validation categories')
@@ -299,7 +311,6 @@ def _parser():
     p.add_argument('--orphans', choices=ORPHANS, default='refuse', help='what to do with sketches without a photo')
     p.add_argument('--licence', default='', help='of the pictures, kept with them')
     p.add_argument('--fit', choices=FITS, default='pad', help='how a photo becomes a square')
-    p.add_argument('--skip-unreadable', action='store_true', help='skip and count unreadable pictures')
     return p
 
 def main(argv=None):

@@ -15,14 +15,13 @@
 # names one of 20. Without a fold all is test: what was fitted elsewhere meets 70 new people and 32 new objects.
 
 # %%
-import argparse, os
+import os
 from functools import partial
-from pathlib import Path
 
 import pandas as pd
 
-from afgsbir.core import InputError, command, data_root, source_root
-from afgsbir.own import find_tree
+from afgsbir.core import InputError, command, source_root
+from afgsbir.own import find_tree, reading_parser
 from afgsbir.pairs import check_size, read_picture, scan, target_folder, write_collection
 
 # %%
@@ -70,12 +69,8 @@ def kept(sketches, invalid=False):
 
 # %%
 def main(argv=None):
-    p = argparse.ArgumentParser(description='Bring the drawings of a game into a collection')
-    p.add_argument('--source', type=Path, help='folder with trials.csv (default: <sources>/communication)')
-    p.add_argument('--root', default=data_root(), type=Path, help='folder of prepared collections')
-    p.add_argument('--size', default=256, type=int, help='side of the stored pictures in pixels')
+    p = reading_parser('Bring the drawings of a game into a collection', 'folder with trials.csv', 'communication')
     p.add_argument('--keep-invalid', action='store_true', help='keep the trials that the authors count as invalid')
-    p.add_argument('--skip-unreadable', action='store_true', help='skip and count unreadable pictures')
     a = p.parse_args(argv)
     check_size(a.size)
     source = a.source or source_root()/'communication'

@@ -12,15 +12,15 @@
 # refused. The authors' test photos are our test; a fifth of their training photos validates.
 
 # %%
-import argparse, functools, io, os, pickle, pickletools, re
+import functools, io, os, pickle, pickletools, re
 from functools import partial
 from pathlib import Path
 
 import numpy as np, pandas as pd
 
-from afgsbir.core import InputError, command, data_root, source_root
+from afgsbir.core import InputError, command, source_root
 from afgsbir.drawings import LINE, as_sketch
-from afgsbir.own import ORPHANS, paired
+from afgsbir.own import ORPHANS, paired, reading_parser
 from afgsbir.pairs import (check_size, inherit_split, list_pictures, read_picture, split_by_photo, target_folder,
                            write_collection)
 
@@ -294,16 +294,13 @@ def has_photos(home, kind, folder=None):
 
 # %%
 def main(argv=None):
-    p = argparse.ArgumentParser(description='Bring ShoeV2 and ChairV2 into collections')
-    p.add_argument('--source', type=Path, help='folder of ShoeV2/ and ChairV2/, or of one (default: <sources>/qmul_v2)')
+    where = 'folder of ShoeV2/ and ChairV2/, or of one'
+    p = reading_parser('Bring ShoeV2 and ChairV2 into collections', where, 'qmul_v2')
     p.add_argument('--kind', choices=KINDS, help='bring this one alone')
     p.add_argument('--photos', type=Path, help='folder of <photo>.png, where they lie elsewhere; with --kind')
-    p.add_argument('--root', default=data_root(), type=Path, help='folder of prepared collections')
-    p.add_argument('--size', default=256, type=int, help='side of the stored pictures in pixels')
     p.add_argument('--line', default=LINE, type=float, help='width of a line of strokes, in sides of the picture')
     p.add_argument('--png', action='store_true', help='read sketches from PNG where there are strokes too')
     p.add_argument('--orphans', choices=ORPHANS, default='refuse', help='what to do with sketches without a photo')
-    p.add_argument('--skip-unreadable', action='store_true', help='skip and count unreadable pictures')
     p.add_argument('--where-there', action='store_true', help='pass over a set that has no photos here')
     a = p.parse_args(argv)
     check_size(a.size)

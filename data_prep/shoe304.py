@@ -10,21 +10,15 @@
 # category, so the split is by photo: a shoe of the test is not seen in training in anybody's drawing.
 
 # %%
-import argparse
 from functools import partial
-from pathlib import Path
 
-from afgsbir.core import command, data_root, source_root
-from afgsbir.own import scan_flat
+from afgsbir.core import command, source_root
+from afgsbir.own import reading_parser, scan_flat
 from afgsbir.pairs import check_size, inherit_split, read_picture, split_by_photo, write_collection
 
 # %%
 def main(argv=None):
-    p = argparse.ArgumentParser(description='Bring the 304 shoes into a collection')
-    p.add_argument('--source', type=Path, help='folder with photo/ and sketch/ (default: <sources>/shoe304)')
-    p.add_argument('--root', default=data_root(), type=Path, help='folder of prepared collections')
-    p.add_argument('--size', default=256, type=int, help='side of the stored pictures in pixels')
-    p.add_argument('--skip-unreadable', action='store_true', help='skip and count unreadable pictures')
+    p = reading_parser('Bring the 304 shoes into a collection', 'folder with photo/ and sketch/', 'shoe304')
     a = p.parse_args(argv)
     check_size(a.size)
     source = a.source or source_root()/'shoe304'

@@ -11,13 +11,12 @@
 # shape (`x-<n>-<sketcher>.png` where the hand matters); `python -m afgsbir.own` reads other shapes too.
 
 # %%
-import argparse, os, unicodedata
-from pathlib import Path
+import os, unicodedata
 
 import numpy as np
 
-from afgsbir.core import InputError, command, data_root, source_root
-from afgsbir.own import choose_split, find_tree
+from afgsbir.core import InputError, command, source_root
+from afgsbir.own import choose_split, find_tree, reading_parser
 from afgsbir.pairs import check_size, inherit_split, scan, target_folder, write_collection
 
 # %% [markdown]
@@ -72,11 +71,9 @@ def read_words(source, names, kind):
 
 # %%
 def main(argv=None):
-    p = argparse.ArgumentParser(description='Bring Sketchy, or your own pictures in its layout, into a collection')
+    what = 'Bring Sketchy, or your own pictures in its layout, into a collection'
+    p = reading_parser(what, 'folder with photo/ and sketch/', '<name>')
     p.add_argument('--name', default='sketchy_mini', help='name of the collection')
-    p.add_argument('--source', type=Path, help='folder with photo/ and sketch/ (default: <sources>/<name>)')
-    p.add_argument('--root', default=data_root(), type=Path, help='folder of prepared collections')
-    p.add_argument('--size', default=256, type=int, help='side of the stored pictures in pixels')
     p.add_argument('--photo-tx', default='tx_000100000000', help="rendering of the photos in the authors' release")
     p.add_argument('--sketch-tx', default='tx_000100000000', help="rendering of the sketches in the authors' release")
     p.add_argument('--split', choices=['auto', 'category', 'photo', 'test'], default='auto',
@@ -85,7 +82,6 @@ def main(argv=None):
     p.add_argument('--val', nargs='*', help='validation categories')
     p.add_argument('--test', nargs='*', help='unseen categories')
     p.add_argument('--words', default='word2vec', help='which word vectors of word_vectors.npz to keep; "" for none')
-    p.add_argument('--skip-unreadable', action='store_true', help='skip and count unreadable pictures')
     a = p.parse_args(argv)
     source = a.source or source_root()/a.name
     check_size(a.size)                                # before thousands of files are listed

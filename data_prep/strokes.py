@@ -6,9 +6,9 @@
 # %% [markdown]
 # # Eight drawings as a hand would give them
 #
-# The sheet of chapter 46 gives strokes. Where nobody sits in front of it, chapter 47 takes the lines of OpenMoji
-# (CC BY-SA 4.0, openmoji.org) on a sheet of 320 units. Of each of the first eight unseen categories it is the first
-# emoji, by name, whose lines are plain shapes: nothing turned, nothing filled. Five are pairs, three are asked.
+# The sheet of `afgsbir.canvas` gives strokes. Where nobody sits in front of it, *Your own pictures* takes the lines of
+# OpenMoji (CC BY-SA 4.0, openmoji.org) on a sheet of 320 units. Of each of the first eight unseen categories it is the
+# first emoji, by name, whose lines are plain shapes: nothing turned, nothing filled. Five are pairs, three are asked.
 
 # %%
 import argparse, json, math
@@ -85,7 +85,7 @@ def chosen():
         yield next((f'{p}.png', strokes) for p, strokes in drawn if strokes)
 
 def main(argv=None):
-    p = argparse.ArgumentParser(description='Write the drawings that chapter 47 shows')
+    p = argparse.ArgumentParser(description='Write the drawings that *Your own pictures* shows')
     p.add_argument('--to', default=repo_root()/'nbs/settings/strokes.json', type=Path)
     a = p.parse_args(argv)
     drawn = list(chosen())

@@ -1,5 +1,5 @@
 "Bad input over pictures, folders, names, manifests, collections and arrays: one line that names the file and the cure."
-import errno, importlib.util, json, os, shutil, signal, struct, subprocess, sys, unicodedata, zlib
+import errno, json, os, shutil, signal, struct, subprocess, sys, unicodedata, zlib
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from afgsbir import pairs
 from afgsbir.core import InputError, command, repo_root
 from afgsbir.pairs import (check_manifest, load_collection, parse_sketch, read_picture, scan, verify_collection,
                            write_collection)
+from scripts import script
 
 ROOT = repo_root()
 SQUARE = np.uint8([[0, 85], [170, 255]])
@@ -27,14 +28,6 @@ def no_hang():
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
-
-
-def script(name):
-    "A program of data_prep as a module"
-    spec = importlib.util.spec_from_file_location(f'prep_{name}', ROOT/f'data_prep/{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 SKETCHY, SHOE, QMUL, EMOJI = map(script, ('sketchy', 'shoe304', 'qmul_v1', 'emoji'))

@@ -1,12 +1,9 @@
 "A closed-form system as a user fits and tests it: the same rows twice, its file read back, wrong input refused."
-import os
-
 import pandas as pd, pytest, yaml
 
 from afgsbir.asking import evaluate
 from afgsbir.base import projections
 from afgsbir.baselines import load_system, rule_of
-from afgsbir.core import data_root, repo_root
 from afgsbir.pairs import load_collection
 from afgsbir.tasks import tasks_of
 from test_runs import KILLS, SMOKE, killed, moments, run
@@ -65,20 +62,6 @@ def test_a_trained_base_under_learned_steps(done, tmp_path):
     p = run('41_test', done, run='test/u', systems=['fit/t'], steps=['csls'])
     assert p.returncode == 2 and 'csls: no step of this triplet system' in p.stderr
     assert not (done/'test/u/rows.csv').exists()
-
-
-def test_readme_snippets(done, tmp_path, monkeypatch):
-    "Every Python line of the README runs, on systems that were just fitted"
-    p = run('40_train', done, run='fit/emoji-meta-predicted-0', options=SMOKE | dict(steps=4))
-    assert p.returncode == 0, p.stderr
-    os.symlink(done/'fit/a', done/'fit/emoji-whitened', True)
-    text, names, collections = (repo_root()/'README.md').read_text(), {}, data_root()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv('AFGSBIR_COLLECTIONS', str(collections))
-    for snippet in text.split('```python')[1:]:
-        exec(snippet.split('```')[0].replace('outputs/demo/', f'{done}/'), names)
-    task = names['task']
-    assert len(names['best']) == min(10, len(task.gallery)) and names['rows'].shape == (1, len(names['best']))
 
 
 @pytest.mark.parametrize('given, message', [

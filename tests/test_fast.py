@@ -107,7 +107,7 @@ def test_reference_rows():
     if not file.is_file(): pytest.skip(f'{file}: not there; run make bench')
     rows = pd.read_csv(file)
     assert list(rows) == COLUMNS and COLUMNS[:7] == 'group,case,peer,metric,value,unit,ratio'.split(',')
-    assert set(rows.group) == {'meta-training', 'data path', 'memory', 'adaptation', 'gallery'}
+    assert set(rows.group) == {'meta-training', 'data path', 'memory', 'adaptation', 'gallery', 'door'}
     assert np.isfinite(rows.value).all() and (rows.value >= 0).all() and (rows.ratio > 0).all()
     aims = rows[rows.target.notna()]
     assert len(aims) > 15 and ((aims.ratio >= aims.target) == (aims.met.astype(str) == 'True')).all()

@@ -1,5 +1,5 @@
 "ShoeV2 and ChairV2, the drawings of a game, handbags: counts, splits and strokes; and what is refused, in one line."
-import importlib.util, os, pickle, re, shutil
+import os, pickle, re, shutil
 
 import numpy as np, pandas as pd, pytest
 from PIL import Image
@@ -9,16 +9,9 @@ from afgsbir.core import InputError, command, repo_root, source_root
 from afgsbir.drawings import as_sketch, strokes_of
 from afgsbir.pairs import load_collection, open_collection, verify_collection
 from afgsbir.tasks import tasks_of, with_pairs
+from scripts import script
 
 ROOT = repo_root()
-
-
-def script(name):
-    "A program of data_prep as a module"
-    spec = importlib.util.spec_from_file_location(f'read_{name}', ROOT/f'data_prep/{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 V1, V2, GAME = map(script, ('qmul_v1', 'qmul_v2', 'communication'))

@@ -125,10 +125,3 @@ def test_wrong_parameter_straight_to_papermill(tmp_path):
     ('42_fit', 'run fold folds base seeds')])
 def test_one_parameters_cell(notebook, names):
     assert set(names.split()) <= set(parameters(ROOT/f'nbs/{notebook}.ipynb'))
-
-
-def test_every_settings_file_fits():
-    for f in sorted((ROOT/'nbs/settings').glob('*.yaml')):
-        kinds = dict(train='40_train', test='41_test', fit='42_fit', anatomy='43_anatomy', bench='44_bench')
-        known = parameters(ROOT/f"nbs/{kinds[f.stem.rsplit('-', 1)[-1]]}.ipynb")
-        assert set(yaml.safe_load(f.read_text())) <= set(known), f

@@ -379,7 +379,7 @@ def top_rows(
     return top, torch.cat(at, 1).gather(1, order)
 
 # %% ../nbs/33_retriever.ipynb #46940029
-LARGE, PARTS = 8192, 256   # photos from which on an index pays; numbers that it keeps of each, a byte for each
+LARGE, PARTS = 8192, 128   # photos from which on an index pays; numbers that it keeps of each, a byte for each
 
 def rows_at(
     gallery,
@@ -423,11 +423,12 @@ def still_top(
     near:Shortlist, # over them; None: all of them are looked at
     query:Tensor,   # (q, d)
     n:int,
-    short:int=200,  # of the first list: an index over the very embeddings is nearly right
+    short:int=0,    # of the first list; 0: a 200th of all, 200 or more
 )->tuple:           # scores (q, n), rows (q, n), best first
     "The n rows with the largest products"
     if near is None: return top_rows(gallery, parts, query, n)
     n, look, embed = min(n, len(gallery)), partial(indexed_near, near, gallery), partial(rows_at, gallery, parts)
+    short = short or max(200, gallery.total//200)
     score, rows, left = growing(gallery, look, embed, [query], n, short, indexed=near.index.ntotal)
     if len(left): score[left], rows[left] = top_rows(gallery, parts, query[left], n)
     return score, rows

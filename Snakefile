@@ -15,7 +15,7 @@ TRAINED_ON = {'sketchy_plus': 'sketchy_mini'}   # whose systems a benchmark test
 PYTHON = config.get('python', 'python')
 OUT = config.get('out', os.environ.get('AFGSBIR_OUTPUTS') or 'outputs')
 
-wildcard_constraints: collection='[a-z_0-9]+', dataset='[a-z_0-9]+', base='triplet|triplet[+]reg|meta-[a-z]+', seed='[0-9]+', part='(-(fold|leave)-[0-9]+)?'
+wildcard_constraints: collection='[a-z_0-9]+', dataset='[a-z_0-9]+', base='triplet|triplet[+]reg|meta-[a-z]+', seed='[0-9]+', i='[0-4]', part='(-(fold|leave)-[0-9]+)?'
 
 # stray thread pools cost more than they bring; glibc must not hand memory back after every step
 shell.prefix('set -e; export OMP_NUM_THREADS=%d MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1000000000000 MALLOC_TOP_PAD_=268435456; ' % THREADS
@@ -90,6 +90,26 @@ rule default:
     input:
         [whitened('sketchy_mini', f'-fold-{i}') for i in range(5)], [whitened('shoe304', f'-leave-{u}') for u in (1, 2, 3)],
         [whitened(d) for d in ('emoji', 'sketchy_mini', 'sketchy_plus', 'shoe304', 'qmul_chairs', 'qmul_shoes')], UNTRAINED
+
+# Where people draw: sketches centred, a gallery of everything; five folds
+rule people:
+    input: [f'{OUT}/test/people-fold-{i}/rows.csv' for i in range(5)]
+
+rule fit_people:
+    input: 'nbs/settings/people-fit.yaml'
+    output: f'{OUT}/fit/people-fold-{{i}}/system-{SEEDS[0]}.safetensors'
+    log: 'data/.log/fit-people-fold-{i}.log'
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/42_fit.ipynb -f {input} -p run fit/people-fold-{wildcards.i} -p fold {wildcards.i} >{log} 2>&1"
+
+rule test_people:
+    input:
+        settings='nbs/settings/people-whitened-test.yaml',
+        system=f'{OUT}/fit/people-fold-{{i}}/system-{SEEDS[0]}.safetensors'
+    output: f'{OUT}/test/people-fold-{{i}}/rows.csv'
+    log: 'data/.log/test-people-fold-{i}.log'
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/people-fold-{wildcards.i} -p systems '[fit/people-fold-{wildcards.i}]' >{log} 2>&1"
 
 def kind(w): return 'folds' if w.part.startswith('-fold') else getattr(w, 'collection', '') or w.dataset
 

@@ -107,7 +107,8 @@ def rule_tensors(
     rules:dict,  # step -> (options of `Centre`, Centre)
 )->tuple:        # (tensors, facts)
     "Rules and their bank as they go into a file"
-    tensors = {f'bank.{n}': t for n, t in bank._asdict().items()}
+    if not any(rule.belonging for _, rule in rules.values()): bank = Bank(*bank[:2])       # nobody asks for kinds
+    tensors = {f'bank.{n}': t for n, t in bank._asdict().items() if t is not None}
     for i, (_, rule) in enumerate(rules.values()):
         tensors |= {f'rules.{i}.{n}': t.detach() for n, t in rule.state_dict().items()}
     return tensors, dict(rules={step: options | dict(nearest=rule.nearest) for step, (options, rule) in rules.items()})

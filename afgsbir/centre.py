@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from .adapt import adapt, project_fast
 from .asking import Adapted
 from .base import PHOTO, SKETCH
+from .belonging import Belonging
 from .core import InputError
 from .hubs import corrected_photo, corrected_query, hubness
 from .losses import softmax_loss, support_loss
@@ -71,8 +72,9 @@ def _placed(x, kind, move, fast):
 
 # %% ../nbs/24_centre.ipynb #a3e51c6e
 class Centre(nn.Module):
-    "How M's projections adapt to a task: centre, prior from the gallery, mirrored support, gradient steps; and CSLS"
-    def __init__(self, centre=True, mirror=True, gallery=True, steps='', n_steps=5, csls=True, kappa=3., nearest=20):
+    "How M's projections adapt to a task: centre, gallery, mirrored support, gradient steps, kinds of photos; and CSLS"
+    def __init__(self, centre=True, mirror=True, gallery=True, steps='', n_steps=5, csls=True, kappa=3., nearest=20,
+                 belonging=False):
         super().__init__()
         self.centre, self.csls, self.nearest = centre, csls, nearest
         learn = lambda on, begin: nn.Parameter(torch.tensor(begin)) if on else None
@@ -80,6 +82,7 @@ class Centre(nn.Module):
         self.mirror, self.gallery = learn(centre and mirror, 0.), learn(gallery, -2.)
         self.hub, self.log_tau = learn(csls, 1.), nn.Parameter(torch.tensor(-3.))
         self.inner = Steps(steps, 1 if steps == 'triplet' else n_steps) if steps else None
+        self.belonging = Belonging() if belonging else None
 
     def moved(self, support:Support):
         "What to subtract from the task's sketches, (r, 1, v, d)"
@@ -96,13 +99,20 @@ class Centre(nn.Module):
         return Adapted(*(partial(_placed, kind=kind, move=move, fast=fast) for kind in (SKETCH, PHOTO)))
 
     def forward(self, support:Support, bank)->Adapted:
-        "The rule: as `adapt`, with hubs corrected where CSLS is on"
+        "The rule: as `adapt`, with hubs corrected where CSLS is on, and kinds told apart where belonging is"
         plain = self.adapt(support)
         if not self.csls: return plain
         def photos(x):
-            z = plain.photos(x)
-            return corrected_photo(z, self.reach(z, bank), self.hub)
+            z, kin = plain.photos(x), self.kin(x, support, bank)
+            less = self.hub*self.reach(z, bank)
+            if kin is not None: z, less = z.expand(len(kin), *z.shape[1:]), less-kin[..., None]
+            return corrected_photo(z, less, 1.)
         return Adapted(lambda x: corrected_query(plain.queries(x)), photos)
+
+    def kin(self, photos, support, bank):
+        "What belonging adds to the scores of photos (m, v, d), (r, m); None where it is off, or no photo was shown"
+        if self.belonging is None or support.photo is None: return None
+        return self.belonging(photos, support.photo, bank.kinds, bank.kinds_bias)
 
     def reach(self, photos, bank, nearest=None):
         "How near photos (..., m, v, d) are to the bank's sketches, each view on its own, (..., m, v)"
@@ -119,6 +129,8 @@ class Bank(NamedTuple):
     "Training sketches to measure hubs with, and the centre of each one's category without it"
     sketch: Tensor # (n, v, d) M's projections
     centre: Tensor # (n, v, d)
+    kinds: Tensor = None      # (p, d) directions in which kinds of photos differ, see chapter 16
+    kinds_bias: Tensor = None # (p,)
 
 # %% ../nbs/24_centre.ipynb #99275b43
 def make_bank(

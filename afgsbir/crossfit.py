@@ -70,7 +70,8 @@ def cross_fit(
     parts = []
     for held in np.array_split(rng('cross-fit', seed).permutation(len(tasks)), folds):
         new, seen = [tasks[i] for i in sorted(held)], [t for i, t in enumerate(tasks) if i not in set(held)]
-        for a, b in _disjoint_photos(seen, new, seed): parts += _settings(*project_part(x, a, b, **options), placed, gallery_of)
+        for a, b in _disjoint_photos(seen, new, seed):
+            parts += _settings(*project_part(x, a, b, **options), placed, gallery_of)
     return parts
 
 def _settings(params, part, placed=(), gallery_of=('category',)):

@@ -105,12 +105,22 @@ def trained_parts(system, collection, device='cpu', by='category', gallery_of=('
     return _settings(None, Part(new, z, _bank(z, seen)), gallery_of=gallery_of)
 
 # %% ../nbs/35_crossfit.ipynb #4b29d22e
+def _fewer(task, n, chance):
+    "The task with n photos in its gallery: all that were drawn, and others by chance"
+    if len(task.gallery) <= n: return task
+    drawn = task.own.unique()
+    others = np.setdiff1d(np.arange(len(task.gallery)), drawn)
+    keep = torch.cat([drawn, torch.as_tensor(chance.permutation(others)[:n-len(drawn)])]).sort().values
+    return task._replace(own=torch.searchsorted(keep, task.own), gallery=task.gallery[keep])
+
 def episode_loss(
     rule:Centre, part:Part, task:Task,
     k:int,     # support pairs
     chance:np.random.Generator,
+    n_photo:int=128, # see `learn`
 )->torch.Tensor:
     "Cross-entropy of the own photos of the queries after adapting to k pairs of other photos"
+    task = _fewer(task, n_photo, chance)
     support, query = draw(task, k, chance)
     given = support_of(part.z, task, support[None])
     adapted = rule(given, part.bank)
@@ -125,6 +135,7 @@ def learn(
     parts:list,       # from `cross_fit`
     seed:int=0,
     steps:int=100, n_tasks:int=8, ks=(1, 2, 5, 10), lr:float=.05,
+    n_photo:int=128,  # of a larger gallery that many are searched, the asked ones among them
 )->Centre:
     "Meta-train the step on tasks that the base has not seen"
     opt = torch.optim.Adam(rule.parameters(), lr)
@@ -134,7 +145,7 @@ def learn(
         chance = rng('learn', seed, step)
         k = int(chance.choice(list(can)))
         chosen = chance.choice(len(can[k]), min(n_tasks, len(can[k])), replace=False)
-        return sum(episode_loss(rule, *can[k][i], k, chance) for i in chosen)/len(chosen)
+        return sum(episode_loss(rule, *can[k][i], k, chance, n_photo) for i in chosen)/len(chosen)
     descend(loss_at, opt, range(steps), schedule)
     return rule
 
@@ -162,15 +173,18 @@ def _score(scores, task, d, out):
     return ((((rank <= 1).float()+(rank <= 5).float())*d.valid).sum(1)/d.valid.sum(1)).mean().item()
 
 # %% ../nbs/35_crossfit.ipynb #ee7e7457
-def _hub_scores(rule, part, task, d):
+def _reach(rule, part, photos):
+    "How near photos (..., m, v, d) are to the bank, for every reach of `HUBS`, (..., m)"
+    return {n: rule.reach(photos, part.bank, n).sum(-1) for n in {n for _, n in HUBS}}
+
+def _hub_scores(rule, part, task, d, still={}):
     "Acc@1 + Acc@5 of one task for every entry of `HUBS`, mean over draws and both galleries"
     given = support_of(part.z, task, d.support)
     plain = rule.adapt(given)
-    both = plain.queries(part.z.sketches[task.sketches]), plain.photos(given.gallery)
-    q, g = (z.expand(len(d.support), *z.shape[1:]) for z in both)
-    similar = torch.einsum('rnvd,rmvd->rnm', q, g)
-    reach = {n: rule.reach(g, part.bank, n).sum(-1) for _, n in HUBS}
-    out = torch.zeros(len(g), len(task.gallery), dtype=torch.bool).scatter(1, task.own[d.support], True)
+    q, g = plain.queries(part.z.sketches[task.sketches]), plain.photos(given.gallery)
+    similar = q.shape[-2]*compare_views(q, g).expand(len(d.support), -1, -1)
+    reach = {n: r[:, task.gallery] for n, r in still.items()} or _reach(rule, part, g)
+    out = torch.zeros(len(similar), len(task.gallery), dtype=torch.bool).scatter(1, task.own[d.support], True)
     kin = rule.kin(given.gallery, given, part.bank)
     if kin is not None: similar = similar + q.shape[-2]*kin[:, None]             # once for every view that is summed
     return [np.mean([_score(similar - w*reach[n][:, None], task, d, o) for o in (None, out)]) for w, n in HUBS]
@@ -178,8 +192,9 @@ def _hub_scores(rule, part, task, d):
 # %% ../nbs/35_crossfit.ipynb #ef6edaf4
 def _tune_hubs(rule, parts, k=5, n_draws=4):
     "Set weight and reach of CSLS to the best of `HUBS`; returns its Acc@1 + Acc@5 on the parts, in points"
-    able = [(part, task) for part in parts for task in with_pairs(part.tasks, k)]
-    scores = 100*np.mean([_hub_scores(rule, part, task, draws_of(task, k, n_draws, 1)) for part, task in able], 0)
+    still = [{} if rule.inner else _reach(rule, part, F.normalize(part.z.photos, dim=-1)[None]) for part in parts]
+    able = [(s, part, task) for s, part in zip(still, parts) for task in with_pairs(part.tasks, k)]
+    scores = 100*np.mean([_hub_scores(rule, part, task, draws_of(task, k, n_draws, 1), s) for s, part, task in able], 0)
     best = int(np.argmax(scores.round(9)))
     rule.hub.data.fill_(HUBS[best][0]); rule.nearest = HUBS[best][1]
     return float(scores[best])

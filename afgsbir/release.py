@@ -64,13 +64,13 @@ def release(
 
 # %% ../nbs/38_release.ipynb #ba73291f
 def scores_of(rows):
-    "Acc@1 and Acc@5 in percent over tasks with five pairs, for each placement and step"
+    "Acc@1 and Acc@5 in percent over tasks with five pairs, for each setting and step"
     rows = rows[(rows.k == 5) & (rows.gallery == 'with')]
     def told(some, q):
         values = 100*some.groupby('task')[q].mean().to_numpy()
         return f'{q} {values.mean():.1f} [{", ".join(f"{b:.1f}" for b in bootstrap(values))}]'
-    return {f'{placement}, {step}': '; '.join(told(some, q) for q in ('acc@1', 'acc@5'))
-            for (placement, step), some in rows.groupby(['placement', 'step'], sort=False)}
+    return {f'{"mixed, "*(of == "mixed")}{placement}, {step}': '; '.join(told(some, q) for q in ('acc@1', 'acc@5'))
+            for (of, placement, step), some in rows.groupby(['gallery_of', 'placement', 'step'], sort=False)}
 
 def note_scores(name, rows, folder='afgsbir/systems'):
     "Write what a system answered into the list of released ones"

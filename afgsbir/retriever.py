@@ -784,23 +784,24 @@ def check(self)->Check:
 Retriever.check = check
 
 # %% ../nbs/33_retriever.ipynb #da74623b
-def _as_task(self, pairs):
+def _as_task(self, pairs, name=''):
     "Pairs as one task over all photos of the index, and what is kept of them"
     sketches, photos = zip(*read_examples(pairs))
     rows = [-1 if p is None else _found(self, p)[1] for p in photos]
     if min(rows) < 0: raise InputError(f'pair {rows.index(min(rows))+1}: its photo is not in the index; index it first')
     alive = torch.from_numpy(np.flatnonzero(self._ready.alive))
     every = read_rows(self.gallery, np.arange(self.gallery.total)).unflatten(1, (self.eye.views, -1))
-    task = Task(self.gallery.folder.name, torch.arange(len(rows)), torch.searchsorted(alive, torch.tensor(rows)), alive)
+    task = Task(name or self.gallery.folder.name, torch.arange(len(rows)), torch.searchsorted(alive, torch.tensor(rows)), alive)
     return Features(_look(self, sketches), every), task
 
 def evaluate_pairs(self,
     pairs,         # (sketch, photo), the photos in the index
     ks=(1, 5),     # how many of them to adapt to
     n_draws:int=20,
+    name:str='',   # of the task, which the draws depend on; default: the index's
 )->list:           # rows like any other run's
     "Accuracies over the index, before adapting and after"
-    x, task = _as_task(self, pairs)
+    x, task = _as_task(self, pairs, name)
     take = lambda step: Features(*(_given(self.eye, step, self.kept, t, kind) for t, kind in zip(x, (SKETCH, PHOTO))))
     f, rows = self.eye.system.facts, []
     for step in dict.fromkeys((self.before, self.step)):

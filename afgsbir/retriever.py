@@ -791,7 +791,8 @@ def _as_task(self, pairs, name=''):
     if min(rows) < 0: raise InputError(f'pair {rows.index(min(rows))+1}: its photo is not in the index; index it first')
     alive = torch.from_numpy(np.flatnonzero(self._ready.alive))
     every = read_rows(self.gallery, np.arange(self.gallery.total)).unflatten(1, (self.eye.views, -1))
-    task = Task(name or self.gallery.folder.name, torch.arange(len(rows)), torch.searchsorted(alive, torch.tensor(rows)), alive)
+    own = torch.searchsorted(alive, torch.tensor(rows))
+    task = Task(name or self.gallery.folder.name, torch.arange(len(rows)), own, alive)
     return Features(_look(self, sketches), every), task
 
 def evaluate_pairs(self,

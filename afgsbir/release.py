@@ -23,7 +23,8 @@ def slim(
     "The system without the candidates that lost"
     names = list(facts['rules'])
     keep = [n for n in names if n in steps or n == facts['chosen']]
-    out = {n: t for n, t in tensors.items() if not n.startswith('rules.')}
+    gone = ('rules.',) if any(facts['rules'][n].get('belonging') for n in keep) else ('rules.', 'bank.kinds')
+    out = {n: t for n, t in tensors.items() if not n.startswith(gone)}
     for new, name in enumerate(keep):
         old = f'rules.{names.index(name)}.'
         out |= {f'rules.{new}.{n.removeprefix(old)}': t for n, t in tensors.items() if n.startswith(old)}

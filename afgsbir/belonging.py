@@ -51,13 +51,20 @@ def vouched(
 
 # %% ../nbs/16_belonging.ipynb #16b00016
 class Belonging(nn.Module):
-    "What is added to a photo's score for its kind: weight * log sigmoid(slope * (vouched - threshold))"
-    def __init__(self, weight=.08, threshold=.2, slope=10.):
+    "What is added to a photo's score for its kind: weight * strangers * log sigmoid(slope * (vouched - threshold))"
+    def __init__(self, weight=.1, threshold=.2, slope=10.):
         super().__init__()
         self.log_weight, self.log_slope = (nn.Parameter(torch.tensor(math.log(t))) for t in (weight, slope))
         self.threshold = nn.Parameter(torch.tensor(threshold))
 
-    def forward(self, photos, support, weight, bias): # (m, v, d), (r, k, v, d), from `kinds` -> (r, m)
+    def sure(self, photos, support, weight, bias):
+        "How sure it is that photos (m, v, d) are of the kind of the support's (r, k, v, d), as a logit (r, m)"
         y, shown = (kind_of(z, weight, bias) for z in (photos, support))
-        sure = (vouched(y, shown, self.threshold)-self.threshold)*self.log_slope.exp()
-        return self.log_weight.exp()*F.logsigmoid(sure)
+        return (vouched(y, shown, self.threshold)-self.threshold)*self.log_slope.exp()
+
+    def added(self, sure, here=...):
+        "To the scores of a gallery's photos (r, m); `here`: those that are in it"
+        strangers = (-sure[:, here]).sigmoid().mean(-1, keepdim=True)
+        return self.log_weight.exp()*strangers*F.logsigmoid(sure)
+
+    def forward(self, photos, support, weight, bias): return self.added(self.sure(photos, support, weight, bias))

@@ -649,8 +649,9 @@ def _kin(self, step, examples):
     if not of or of[0] is not examples or of[1:3] != (step, self.gallery.card):
         support, take = _support(self, step, examples), partial(_given, self.eye, step, self.kept, kind=PHOTO)
         photos = (take(x.unflatten(1, (self.eye.views, -1))) for _, x in blocks(self.gallery))
-        kin = torch.cat([rule.kin(z, support, self.eye.system.bank)[0] for z in photos])
-        of = self.known['kin'] = examples, step, self.gallery.card, kin
+        bank, here = self.eye.system.bank, torch.from_numpy(self.gallery.alive.copy())
+        sure = torch.cat([rule.belonging.sure(z, support.photo, *bank[2:]) for z in photos], 1)
+        of = self.known['kin'] = examples, step, self.gallery.card, rule.belonging.added(sure, here)[0]
     return of[3]
 
 def _placed(self, step, adapted, x):

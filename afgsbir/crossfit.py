@@ -222,7 +222,7 @@ def winner(found):
 # %% ../nbs/35_crossfit.ipynb #484593fb
 def foreign(rule, x:Features, tasks:list):
     "`rule`, given another task's sketches and photos as support"
-    home = {int(row): i for i, t in enumerate(tasks) for row in t.gallery}
+    home = {int(row): i for i, t in enumerate(tasks) for row in t.photos}      # of a mixed gallery too
     def adapt(support):
         at, (draws, k) = home[int(support.ids[0, 0])], support.ids.shape
         other = tasks[(at+1+rng('foreign', at).integers(len(tasks)-1)) % len(tasks)]

@@ -36,17 +36,16 @@ def kind_of(
     return F.normalize(F.linear(z.mean(-2), weight, bias), dim=-1)
 
 # %% ../nbs/16_belonging.ipynb #16b00013
-SAME = .999   # cosine from which two photos are one
+SAME = .999   # cosine of projections from which two photos are one
 
 def vouched(
     y:Tensor,       # (m, p) unit length, from `kind_of`
     support:Tensor, # (r, k, p)
+    other:Tensor,   # (r, k, m) false where both are one photo
     alone=0.,       # of a photo that nobody but itself could vouch for
 )->Tensor:          # (r, m)
     "Mean cosine of each photo with the support's photos, itself not among them"
-    cos = support@y.mT
-    other = cos < SAME
-    n = other.sum(1)
+    cos, n = support@y.mT, other.sum(1)
     return torch.where(n > 0, (cos*other).sum(1)/n.clamp_min(1), alone)
 
 # %% ../nbs/16_belonging.ipynb #16b00016
@@ -60,7 +59,9 @@ class Belonging(nn.Module):
     def sure(self, photos, support, weight, bias):
         "How sure it is that photos (m, v, d) are of the kind of the support's (r, k, v, d), as a logit (r, m)"
         y, shown = (kind_of(z, weight, bias) for z in (photos, support))
-        return (vouched(y, shown, self.threshold)-self.threshold)*self.log_slope.exp()
+        one = lambda z: F.normalize(z.mean(-2), dim=-1)
+        sure = vouched(y, shown, one(support)@one(photos).mT < SAME, self.threshold)-self.threshold
+        return sure*self.log_slope.exp()
 
     def added(self, sure, here=...):
         "To the scores of a gallery's photos (r, m); `here`: those that are in it"

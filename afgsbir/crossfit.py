@@ -77,7 +77,8 @@ def cross_fit(
 def _settings(params, part, placed=(), gallery_of=('category',)):
     "A part's tasks with sketches as drawn and as `placed`, in galleries of one category and of all"
     seen = part, *(part._replace(z=projections(params, x, part.tasks)) for x in placed)
-    return [p._replace(tasks=mixed(p.tasks) if of == 'mixed' else p.tasks) for p in seen for of in gallery_of]
+    as_asked = dict(category=lambda tasks: tasks, mixed=lambda tasks: mixed(tasks) if tasks else [])
+    return [p._replace(tasks=as_asked[of](p.tasks)) for p in seen for of in gallery_of]
 
 # %% ../nbs/35_crossfit.ipynb #7233aa76
 def seen_tasks(
@@ -110,7 +111,7 @@ def _fewer(task, n, chance):
     if len(task.gallery) <= n: return task
     drawn = task.own.unique()
     others = np.setdiff1d(np.arange(len(task.gallery)), drawn)
-    keep = torch.cat([drawn, torch.as_tensor(chance.permutation(others)[:n-len(drawn)])]).sort().values
+    keep = torch.cat([drawn, torch.as_tensor(chance.permutation(others)[:max(0, n-len(drawn))])]).sort().values
     return task._replace(own=torch.searchsorted(keep, task.own), gallery=task.gallery[keep])
 
 def episode_loss(
@@ -223,6 +224,8 @@ def winner(found):
 def foreign(rule, x:Features, tasks:list):
     "`rule`, given another task's sketches and photos as support"
     home = {int(row): i for i, t in enumerate(tasks) for row in t.photos}      # of a mixed gallery too
+    if sum(len(t.photos.unique()) for t in tasks) > len(home):
+        raise InputError('foreign: tasks that share photos have no foreign pairs')
     def adapt(support):
         at, (draws, k) = home[int(support.ids[0, 0])], support.ids.shape
         other = tasks[(at+1+rng('foreign', at).integers(len(tasks)-1)) % len(tasks)]

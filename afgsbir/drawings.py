@@ -7,7 +7,7 @@ __all__ = ['LINE', 'FILL', 'INK', 'MAX_POINTS', 'MAX_SVG', 'MAX_PARTS', 'MAX_DEP
            'ink_on_white', 'as_sketch', 'strokes_of', 'placed', 'as_photo']
 
 # %% ../nbs/06_drawings.ipynb #5a5f0003
-import io, os, re, stat
+import hashlib, io, os, re, stat
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -323,7 +323,8 @@ def placed(
     "A collection whose sketches stand elsewhere in their frames"
     if placement == 'drawn': return collection
     if placement not in PLACEMENTS: raise InputError(f'placement={placement!r}: choose among {", ".join(PLACEMENTS)}')
-    size, facts = collection.sketch_pixels.shape[-1], dict(hash=f'{collection.card["hash"]} {placement} {FILL}')
+    size, was = collection.sketch_pixels.shape[-1], f'{placement} {FILL} {collection.card["hash"]}'
+    facts = dict(hash=hashlib.sha256(was.encode()).hexdigest())
     pixels = np.stack([_centred(Image.fromarray(p), size, FILL) for p in collection.sketch_pixels])
     return collection._replace(sketch_pixels=pixels, card=collection.card | facts)
 

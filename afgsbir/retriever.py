@@ -713,6 +713,9 @@ def examples_of(self, source)->Examples:
     if photos[0] is None:
         if moves_photos(self.eye.system, self.step):
             raise InputError(f'{self.step}: this step needs pairs; give every sketch its photo')
+        rule = self.eye.system.rules.get(self.step)
+        if rule and rule.belonging and not rule.centre:
+            raise InputError(f'{self.step}: this step looks at photos alone; give every sketch its photo')
         return Examples(_look(self, sketches), None, list(range(len(sketches))))
     contents, rows = zip(*(_found(self, p) for p in photos))
     new = [i for i, r in enumerate(rows) if r < 0]

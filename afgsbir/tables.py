@@ -18,7 +18,7 @@ from statistics import NormalDist
 import matplotlib.pyplot as plt, numpy as np, pandas as pd
 
 from .asking import bootstrap, bootstrap_difference, holm, permutation_test
-from .core import InputError, command, load_rows, method_of, outputs_root
+from .core import SETTING, InputError, command, load_rows, method_of, outputs_root
 
 # %% ../nbs/34_tables.ipynb #75165b03
 BASES = ('untrained', 'triplet', 'triplet+reg', 'meta-anil', 'meta-fixed', 'meta-learned', 'meta-predicted', 'whitened')
@@ -52,9 +52,11 @@ def _asked(rows, method, baseline, k, protocol, gallery):
     if not {method, baseline} <= set(r.method.unique()):
         raise InputError(f'no rows of {method} and {baseline} at k={k}, {protocol}, {gallery}; run the settings again')
     once = [c for c in ('trained_on', 'dataset', 'fold', 'method', 'seed', 'task', 'unit') if c in r]
+    if len(r[[c for c in SETTING if c in r]].drop_duplicates()) > 1:
+        raise InputError('rows of several settings; choose one of `settings_of`')
     if (twice := r[r.duplicated(once, keep=False)].run.unique()).size:
         runs = ', '.join(map(str, twice[:2]))
-        raise InputError(f'{runs}: the same rows twice; choose among the runs, or one setting')
+        raise InputError(f'{runs}: the same rows twice; choose among the runs')
     return r
 
 # %% ../nbs/34_tables.ipynb #06fed218

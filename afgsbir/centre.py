@@ -90,39 +90,16 @@ class Centre(nn.Module):
         if not self.centre: return prior*gallery.mean(-3, keepdim=True)
         return task_centre(support.sketch, gallery, self.log_kappa.exp(), prior, _share(self.mirror))
 
-    def adapt(self, support:Support)->Adapted:
-        "Projections to unit-length embeddings, hubs as they are"
-        move, fast = self.moved(support), []
-        if self.inner is not None:
-            views = zip((support.sketch-move).unbind(-2), support.photo.unbind(-2))
-            fast = [self.inner(sketch, photo, support.ids) for sketch, photo in views]
-        return Adapted(*(partial(_placed, kind=kind, move=move, fast=fast) for kind in (SKETCH, PHOTO)))
+# %% ../nbs/24_centre.ipynb #24c00001
+def _adapt(self, support:Support)->Adapted:
+    "Projections to unit-length embeddings, hubs as they are"
+    move, fast = self.moved(support), []
+    if self.inner is not None:
+        views = zip((support.sketch-move).unbind(-2), support.photo.unbind(-2))
+        fast = [self.inner(sketch, photo, support.ids) for sketch, photo in views]
+    return Adapted(*(partial(_placed, kind=kind, move=move, fast=fast) for kind in (SKETCH, PHOTO)))
 
-    def forward(self, support:Support, bank)->Adapted:
-        "The rule: as `adapt`, with hubs corrected where CSLS is on, and kinds told apart where belonging is"
-        plain = self.adapt(support)
-        if not self.csls: return plain
-        def photos(x):
-            z, kin = plain.photos(x), self.kin(x, support, bank)
-            less = self.hub*self.reach(z, bank)
-            if kin is not None: z, less = z.expand(len(kin), *z.shape[1:]), less-kin[..., None]
-            return corrected_photo(z, less, 1.)
-        return Adapted(lambda x: corrected_query(plain.queries(x)), photos)
-
-    def kin(self, photos, support, bank):
-        "What belonging adds to the scores of photos (m, v, d), (r, m); None where it is off, or no photo was shown"
-        if self.belonging is None or support.photo is None: return None
-        return self.belonging(photos, support.photo, bank.kinds, bank.kinds_bias)
-
-    def reach(self, photos, bank, nearest=None):
-        "How near photos (..., m, v, d) are to the bank's sketches, each view on its own, (..., m, v)"
-        by_view = lambda z: z.movedim(-2, -3)
-        return hubness(by_view(photos), by_view(F.normalize(self.bank(bank), dim=-1)), nearest or self.nearest).mT
-
-    def bank(self, bank, shots=5):
-        "The bank's sketches (n, v, d) as if each one's category had been adapted to"
-        if not self.centre: return bank.sketch
-        return bank.sketch - shots/(shots+self.log_kappa.exp())*bank.centre
+Centre.adapt = _adapt
 
 # %% ../nbs/24_centre.ipynb #65059303
 class Bank(NamedTuple):
@@ -146,3 +123,35 @@ def make_bank(
         mean = own.mean(0, keepdim=True)
         parts.append((own[pick], (mean*len(own)-own[pick])/max(len(own)-1, 1)))
     return Bank(*(torch.cat(p) for p in zip(*parts)))
+
+# %% ../nbs/24_centre.ipynb #24c00003
+def _bank(self, bank, shots=5):
+    "The bank's sketches (n, v, d) as if each one's category had been adapted to"
+    if not self.centre: return bank.sketch
+    return bank.sketch - shots/(shots+self.log_kappa.exp())*bank.centre
+
+def _reach(self, photos, bank, nearest=None):
+    "How near photos (..., m, v, d) are to the bank's sketches, each view on its own, (..., m, v)"
+    by_view = lambda z: z.movedim(-2, -3)
+    return hubness(by_view(photos), by_view(F.normalize(self.bank(bank), dim=-1)), nearest or self.nearest).mT
+
+Centre.bank, Centre.reach = _bank, _reach
+
+# %% ../nbs/24_centre.ipynb #24c00006
+def _kin(self, photos, support, bank):
+    "What belonging adds to the scores of photos (m, v, d), (r, m); None where it is off, or no photo was shown"
+    if self.belonging is None or support.photo is None: return None
+    return self.belonging(photos, support.photo, bank.kinds, bank.kinds_bias)
+
+def _forward(self, support:Support, bank)->Adapted:
+    "The rule: as `adapt`, with hubs corrected where CSLS is on, and kinds told apart where belonging is"
+    plain = self.adapt(support)
+    if not self.csls: return plain
+    def photos(x):
+        z, kin = plain.photos(x), self.kin(x, support, bank)
+        less = self.hub*self.reach(z, bank)
+        if kin is not None: z, less = z.expand(len(kin), *z.shape[1:]), less-kin[..., None]
+        return corrected_photo(z, less, 1.)
+    return Adapted(lambda x: corrected_query(plain.queries(x)), photos)
+
+Centre.kin, Centre.forward = _kin, _forward

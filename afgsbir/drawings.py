@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LINE', 'FILL', 'INK', 'MAX_POINTS', 'MAX_SVG', 'MAX_PARTS', 'MAX_DEPTH', 'PAPER', 'LARGEST', 'PLACEMENTS',
-           'ink_on_white', 'as_sketch', 'strokes_of', 'placed', 'as_photo']
+           'ink_on_white', 'as_sketch', 'strokes_of', 'centred', 'placed', 'as_photo']
 
 # %% ../nbs/06_drawings.ipynb #5a5f0003
 import hashlib, io, os, re, stat
@@ -316,6 +316,13 @@ def strokes_of(
 # %% ../nbs/06_drawings.ipynb #5a5f0051
 PLACEMENTS = 'drawn', 'centred'
 
+def centred(
+    pixels,           # (n, s, s) bytes, dark on white
+    share:float=FILL, # larger side of the ink that is placed, in sides of the frame
+)->np.ndarray:        # the same
+    "Sketches whose place and size tell nothing"
+    return np.stack([_centred(Image.fromarray(np.asarray(p)), len(p), share) for p in pixels])
+
 def placed(
     collection,
     placement:str, # 'drawn': as it is; 'centred': the ink in the middle, as by `as_sketch`
@@ -323,10 +330,9 @@ def placed(
     "A collection whose sketches stand elsewhere in their frames"
     if placement == 'drawn': return collection
     if placement not in PLACEMENTS: raise InputError(f'placement={placement!r}: choose among {", ".join(PLACEMENTS)}')
-    size, was = collection.sketch_pixels.shape[-1], f'{placement} {FILL} {collection.card["hash"]}'
-    facts = dict(hash=hashlib.sha256(was.encode()).hexdigest())
-    pixels = np.stack([_centred(Image.fromarray(p), size, FILL) for p in collection.sketch_pixels])
-    return collection._replace(sketch_pixels=pixels, card=collection.card | facts)
+    was = f'{placement} {FILL} {collection.card["hash"]}'
+    card = collection.card | dict(hash=hashlib.sha256(was.encode()).hexdigest())
+    return collection._replace(sketch_pixels=centred(collection.sketch_pixels), card=card)
 
 # %% ../nbs/06_drawings.ipynb #5a5f0030
 def as_photo(

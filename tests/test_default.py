@@ -64,6 +64,27 @@ def test_a_trained_base_under_learned_steps(done, tmp_path):
     assert not (done/'test/u/rows.csv').exists()
 
 
+def test_four_settings(done):
+    "Steps learned where people draw: the base is the same, each setting is asked, the paper's gives the rows it gave"
+    every = dict(placements=['centred', 'drawn'], gallery_of=['category', 'mixed'])
+    p = run('42_fit', done, run='fit/people', candidates=['csls', 'csls+gallery', 'centre+belonging'], **every)
+    assert p.returncode == 0, p.stderr
+    p = run('41_test', done, run='test/people', systems=['fit/people'], steps=['nothing', 'centre+belonging'], **every)
+    assert p.returncode == 0, p.stderr
+    one, people = (load_system(done/f'fit/{n}/system-0.safetensors') for n in ('a', 'people'))
+    assert all((people.params[n] == t).all() for n, t in one.params.items()) and people.bank.kinds is not None
+    assert people.facts['placements'] == every['placements'] and one.bank.kinds is None
+    rows = pd.read_csv(done/'test/people/rows.csv')
+    plain = rows[rows.step == 'nothing'].groupby(['gallery_of', 'placement'])['acc@1'].apply(list)
+    assert len(plain) == 4 and len({tuple(v) for v in plain}) == 4
+    sizes = rows.groupby('gallery_of').n_gallery.mean()
+    assert sizes['mixed'] > 5*sizes['category'] and (rows.groupby(['gallery_of', 'placement']).size().nunique() == 1)
+    p = run('41_test', done, run='test/paper', systems=['fit/a'], steps=['nothing'])
+    assert p.returncode == 0, p.stderr
+    paper = pd.read_csv(done/'test/paper/rows.csv').query('seed == 0')
+    assert paper['acc@1'].tolist() == plain['category', 'drawn']
+
+
 @pytest.mark.parametrize('given, message', [
     (dict(features=dict(sizze=3)), "features: no parameter 'sizze'"),
     (dict(candidates=['csls', 'csls+gallery', 'magic']), "'magic' is none of"),
@@ -71,6 +92,7 @@ def test_a_trained_base_under_learned_steps(done, tmp_path):
     (dict(closed=dict(d=16_000)), 'choose as many or fewer'), (dict(cross=99), 'tasks to learn from'),
     (dict(learning=dict(ks=[400])), 'no held-out task'),
     (dict(leave='nobody'), "no category 'nobody' to leave out"),
+    (dict(placements=['left']), 'choose among drawn, centred'), (dict(gallery_of=[]), 'must not be empty'),
     (dict(trained_on='nowhere'), 'run data_prep/'),
     (dict(base='fit/nothing'), 'no system there')])
 def test_wrong_parameters(tmp_path, given, message):

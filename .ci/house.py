@@ -72,6 +72,13 @@ def crowded(tree):
     return [ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call) and len(n.args) >= MANY]
 
 
+def unseeded(cells):
+    "Whether cells draw from torch's own stream, which other chapters tested before it in one process have moved"
+    text = '\n'.join(l for c in cells if not c.exported for l in c.lines)
+    draws = re.search(r'torch\.(randn|rand|randint|randperm)(_like)?\((?!.*generator=)', text)
+    return draws and not re.search(r'^(torch\.manual_seed|seed_torch)\(', text, re.M)
+
+
 def wide(lines): return [l for l in lines if len(l) > WIDE]
 
 
@@ -150,6 +157,8 @@ def broken(root, chapters):
     for name, c in exported:
         yield from (f'{name}: {MANY} or more positional arguments: {call}' for call in crowded(c.tree))
     yield from (f'uphill: {u}' for u in uphill(chapters))
+    yield from (f'{name}: draws from torch without torch.manual_seed' for name, cells in chapters.items()
+                if unseeded(cells))
 
 
 def main():

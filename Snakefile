@@ -93,7 +93,7 @@ rule default:
 
 # Where people draw: sketches centred, a gallery of everything; five folds
 rule people:
-    input: [f'{OUT}/test/people-fold-{i}/rows.csv' for i in range(5)]
+    input: [f'{OUT}/test/people-fold-{i}/rows.parquet' for i in range(5)]
 
 rule fit_people:
     input: 'nbs/settings/people-fit.yaml'
@@ -106,7 +106,7 @@ rule test_people:
     input:
         settings='nbs/settings/people-whitened-test.yaml',
         system=f'{OUT}/fit/people-fold-{{i}}/system-{SEEDS[0]}.safetensors'
-    output: f'{OUT}/test/people-fold-{{i}}/rows.csv'
+    output: f'{OUT}/test/people-fold-{{i}}/rows.parquet'
     log: 'data/.log/test-people-fold-{i}.log'
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/people-fold-{wildcards.i} -p systems '[fit/people-fold-{wildcards.i}]' >{log} 2>&1"

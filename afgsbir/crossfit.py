@@ -162,7 +162,7 @@ CANDIDATES = {
     'softmax': dict(centre=False, gallery=False, steps='softmax'),
     'centre+mirror+gallery+softmax': dict(steps='softmax'),
     'belonging': dict(centre=False, gallery=False, belonging=True),
-    'centre+belonging': dict(mirror=False, gallery=False, belonging=True)}
+    'centre+mirror+gallery+belonging': dict(belonging=True)}
 WITHOUT_PAIRS = ('csls', 'csls+gallery')
 HUBS = [(w, n) for n in (5, 20) for w in (.5, .75, 1., 1.25)]   # weight and reach of CSLS
 

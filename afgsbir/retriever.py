@@ -27,6 +27,7 @@ from tqdm.auto import tqdm
 from .asking import beside, evaluate
 from .base import PHOTO, SKETCH, project, projections
 from .baselines import System, load_system, on_projections, rule_of, steps_of, system_files
+from .belonging import alike, kind_of
 from .core import InputError, atomic, finite, locked, method_of, pick_device
 from .drawings import as_photo, as_sketch
 from .gallery import SHORT, Gallery, Shortlist, append, blocks, create_gallery, delete, exact, growing
@@ -647,12 +648,22 @@ def _kin(self, step, examples):
     if examples is None or examples.photo is None or rule is None or rule.belonging is None: return None
     of = self.known.get('kin')
     if not of or of[0] is not examples or of[1:3] != (step, self.gallery.card):
-        support, take = _support(self, step, examples), partial(_given, self.eye, step, self.kept, kind=PHOTO)
-        photos = (take(x.unflatten(1, (self.eye.views, -1))) for _, x in blocks(self.gallery))
-        bank, here = self.eye.system.bank, torch.from_numpy(self.gallery.alive.copy())
-        sure = torch.cat([rule.belonging.sure(z, support.photo, *bank[2:]) for z in photos], 1)
-        of = self.known['kin'] = examples, step, self.gallery.card, rule.belonging.added(sure, here)[0]
+        support, bank = _support(self, step, examples), self.eye.system.bank
+        sure = [rule.belonging.sure(z, support.photo, *bank[2:]) for _, z in _blocks_given(self, step)]
+        same = _known(self, f'alike {step}', lambda g: _alike(self, step))
+        of = self.known['kin'] = examples, step, self.gallery.card, rule.belonging.added(torch.cat(sure, 1), same)[0]
     return of[3]
+
+def _blocks_given(self, step):
+    "What the rule of a step takes of the index's photos, block by block, each with its first row"
+    for at, x in blocks(self.gallery):
+        yield at, _given(self.eye, step, self.kept, x.unflatten(1, (self.eye.views, -1)), PHOTO)
+
+def _alike(self, step):
+    "How alike the photos are that are in the index"
+    told, here = self.eye.system.bank[2:], torch.from_numpy(self.gallery.alive.copy())
+    total = sum(kind_of(z, *told)[here[at:at+len(z)]].sum(0) for at, z in _blocks_given(self, step))
+    return alike(total, int(here.sum()))
 
 def _placed(self, step, adapted, x):
     "Embeddings (q, d) of sketches (q, v, d)"

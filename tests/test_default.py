@@ -4,6 +4,7 @@ import pandas as pd, pytest, yaml
 from afgsbir.asking import evaluate
 from afgsbir.base import projections
 from afgsbir.baselines import load_system, rule_of
+from afgsbir.core import load_rows
 from afgsbir.pairs import load_collection
 from afgsbir.tasks import tasks_of
 from test_runs import KILLS, SMOKE, killed, moments, run
@@ -64,17 +65,20 @@ def test_a_trained_base_under_learned_steps(done, tmp_path):
     assert not (done/'test/u/rows.csv').exists()
 
 
+BOTH = 'centre+mirror+gallery+belonging'
+
 def test_four_settings(done):
     "Steps learned where people draw: the base is the same, each setting is asked, the paper's gives the rows it gave"
     every = dict(placements=['centred', 'drawn'], gallery_of=['category', 'mixed'])
-    p = run('42_fit', done, run='fit/people', candidates=['csls', 'csls+gallery', 'centre+belonging'], **every)
+    p = run('42_fit', done, run='fit/people', candidates=['csls', 'csls+gallery', BOTH], **every)
     assert p.returncode == 0, p.stderr
-    p = run('41_test', done, run='test/people', systems=['fit/people'], steps=['nothing', 'centre+belonging'], **every)
+    asked = dict(systems=['fit/people'], steps=['nothing', BOTH], packed=True, **every)
+    p = run('41_test', done, run='test/people', **asked)
     assert p.returncode == 0, p.stderr
     one, people = (load_system(done/f'fit/{n}/system-0.safetensors') for n in ('a', 'people'))
     assert all((people.params[n] == t).all() for n, t in one.params.items()) and people.bank.kinds is not None
     assert people.facts['placements'] == every['placements'] and one.bank.kinds is None
-    rows = pd.read_csv(done/'test/people/rows.csv')
+    rows = load_rows('test/people', root=done)
     plain = rows[rows.step == 'nothing'].groupby(['gallery_of', 'placement'])['acc@1'].apply(list)
     assert len(plain) == 4 and len({tuple(v) for v in plain}) == 4
     sizes = rows.groupby('gallery_of').n_gallery.mean()

@@ -36,16 +36,15 @@ def kind_of(
     return F.normalize(F.linear(z.mean(-2), weight, bias), dim=-1)
 
 # %% ../nbs/16_belonging.ipynb #16b00013
-SAME = .999   # cosine of projections from which two photos are one
+SAME = .999   # cosine of kinds from which two photos are one
 
 def vouched(
-    y:Tensor,       # (m, p) unit length, from `kind_of`
-    support:Tensor, # (r, k, p)
-    other:Tensor,   # (r, k, m) false where both are one photo
-    alone=0.,       # of a photo that nobody but itself could vouch for
-)->Tensor:          # (r, m)
+    cos:Tensor, # (r, k, m) of photos' kinds with those of the support
+    alone=0.,   # of a photo that nobody but itself could vouch for
+)->Tensor:      # (r, m)
     "Mean cosine of each photo with the support's photos, itself not among them"
-    cos, n = support@y.mT, other.sum(1)
+    other = cos < SAME
+    n = other.sum(1)
     return torch.where(n > 0, (cos*other).sum(1)/n.clamp_min(1), alone)
 
 # %% ../nbs/16_belonging.ipynb #16b00018
@@ -65,21 +64,19 @@ class Belonging(nn.Module):
         self.log_weight, self.log_slope, self.log_gate = learn(*map(math.log, (weight, slope, gate)))
         self.threshold, self.one_kind = learn(threshold, one_kind)
 
-    def sure(self, photos, support, weight, bias):
-        "How sure it is that photos (m, v, d) are of the kind of the support's (r, k, v, d), as a logit (r, m)"
-        y, shown = (kind_of(z, weight, bias) for z in (photos, support))
-        one = lambda z: F.normalize(z.mean(-2), dim=-1)
-        sure = vouched(y, shown, one(support)@one(photos).mT < SAME, self.threshold)-self.threshold
-        return sure*self.log_slope.exp()
+    def sure(self, cos):
+        "How sure it is that photos are of the support's kind, as a logit (r, m), from cosines (r, k, m)"
+        return (vouched(cos, self.threshold)-self.threshold)*self.log_slope.exp()
 
     def mixed(self, alike):
         "How mixed a gallery is, in 0..1, from how `alike` its photos are"
         return ((self.one_kind-alike)*self.log_gate.exp()).sigmoid()
 
-    def added(self, sure, alike):
-        "To the scores of a gallery's photos, (r, m)"
-        return self.log_weight.exp()*self.mixed(alike)*F.logsigmoid(sure)
+    def added(self, cos, alike):
+        "To the scores of a gallery's photos, (r, m), never above 0"
+        return self.log_weight.exp()*self.mixed(alike)*F.logsigmoid(self.sure(cos))
 
     def forward(self, photos, support, weight, bias):
-        every = kind_of(photos, weight, bias)
-        return self.added(self.sure(photos, support, weight, bias), alike(every.sum(0), len(every)))
+        "Projections (m, v, d) of a gallery and (r, k, v, d) of the support's photos to what is added, (r, m)"
+        every, shown = (kind_of(z, weight, bias) for z in (photos, support))
+        return self.added(shown@every.mT, alike(every.sum(0), len(every)))

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['LARGE', 'PARTS', 'ADAPTATION', 'released', 'find_system', 'Eye', 'features_of_pictures', 'moves_photos', 'kept_kind',
            'photos_in', 'Indexed', 'about_index', 'index_photos', 'still_embeddings', 'top_rows', 'rows_at', 'near_of',
-           'still_top', 'moved_top', 'Examples', 'read_examples', 'Answer', 'Retriever', 'open_index', 'index',
-           'remove', 'place', 'prepare', 'search', 'examples_of', 'adapt', 'Check', 'check', 'evaluate_pairs', 'save',
-           'with_adaptation', 'asked_as_tables']
+           'still_top', 'Kin', 'kin_top', 'moved_top', 'Examples', 'read_examples', 'Answer', 'Retriever', 'open_index',
+           'index', 'remove', 'place', 'prepare', 'search', 'examples_of', 'adapt', 'Check', 'check', 'evaluate_pairs',
+           'save', 'with_adaptation', 'asked_as_tables']
 
 # %% ../nbs/33_retriever.ipynb #81d7721f
 import hashlib, json, os, time, unicodedata
@@ -30,7 +30,7 @@ from .baselines import System, load_system, on_projections, rule_of, steps_of, s
 from .belonging import alike, kind_of
 from .core import InputError, atomic, finite, locked, method_of, pick_device
 from .drawings import as_photo, as_sketch
-from .gallery import SHORT, Gallery, Shortlist, append, blocks, create_gallery, delete, exact, growing
+from .gallery import LONG, SHORT, Gallery, Shortlist, append, blocks, create_gallery, delete, exact, growing
 from .gallery import indexed_near, kept_of, load_shortlist, name_of, new_index, read_rows
 from .gallery import restore, save_shortlist
 from .own import csv_lines, find_tree, scan_folder
@@ -354,9 +354,13 @@ def still_embeddings(
     def make(rows):
         z = _given(eye, step, kept, rows.unflatten(1, (eye.views, d)), PHOTO)
         return beside(rule(_nobody(eye.views, z.shape[-1])).photos(z))[0]
-    with torch.no_grad(): wide = make(torch.ones(1, gallery.dim)).shape[1]
-    make = torch.no_grad()(make)
-    try: return kept_of(gallery, _key(eye, step), make, wide)
+    return _kept_parts(gallery, _key(eye, step), make)
+
+@torch.no_grad()
+def _kept_parts(gallery, key, make):
+    "Something made of every photo's rows (n, dim), one part per segment: kept beside them where that may be written"
+    wide, make = make(torch.ones(1, gallery.dim)).shape[1], torch.no_grad()(make)
+    try: return kept_of(gallery, key, make, wide)
     except InputError:                              # an index that others may read alone
         if os.access(gallery.folder, os.W_OK): raise
         every = torch.cat([make(x) for _, x in blocks(gallery)]).numpy()
@@ -435,6 +439,34 @@ def still_top(
     score, rows, left = growing(gallery, look, embed, [query], n, short, indexed=near.index.ntotal)
     if len(left): score[left], rows[left] = top_rows(gallery, parts, query[left], n)
     return score, rows
+
+# %% ../nbs/33_retriever.ipynb #33b00006
+class Kin(NamedTuple):
+    "What their kinds add to the scores of photos"
+    parts: list   # the kinds of all photos (rows, p), one part per segment
+    added: object # kinds (m, p) to what they add, (m,), never above 0
+
+    def of(self, gallery, rows): return self.added(rows_at(gallery, self.parts, rows))
+    def every(self): return torch.cat([self.added(torch.from_numpy(p)) for p in self.parts])
+
+def kin_top(
+    gallery, parts, near, query:Tensor, n:int, # as `still_top` takes them
+    kin:Kin, short:int=0,
+)->tuple:           # scores (q, n), rows (q, n), best first
+    "The n rows with the largest sums of product and what their kind adds"
+    if near is None: return top_rows(gallery, parts, query, n, kin.every())
+    n = min(n, len(gallery))
+    short = max(short or max(200, gallery.total//200), 4*n)
+    def first(q):
+        for m in (short, LONG*short):
+            rows = indexed_near(near, gallery, q[None], m)[0]
+            rows = rows[rows >= 0]
+            product = rows_at(gallery, parts, rows)@q
+            score, i = (product+kin.of(gallery, rows)).topk(min(n, len(rows)))
+            least = product[-(len(rows)//4):].max() if len(rows) < len(gallery) else -torch.inf
+            if len(score) == n and score[-1] >= least: return score, torch.from_numpy(rows)[i]
+        return [t[0] for t in top_rows(gallery, parts, q[None], n, kin.every())]
+    return tuple(map(torch.stack, zip(*map(first, query))))
 
 # %% ../nbs/33_retriever.ipynb #156aa5b5
 def moved_top(
@@ -635,35 +667,38 @@ def _adapted(self, examples):
 def _nearest(self, x, n, examples):
     "Scores and rows (q, n) of the nearest photos to sketches (q, v, d)"
     step, adapted, still = _adapted(self, examples)
-    if still and (kin := _kin(self, step, examples)) is not None:
-        return top_rows(self.gallery, _still(self, step)[0], _placed(self, step, adapted, x), n, kin)
-    if still: return still_top(self.gallery, *_still(self, step), _placed(self, step, adapted, x), n)
+    if still:
+        where, kin = (self.gallery, *_still(self, step), _placed(self, step, adapted, x), n), _kin(self, step, examples)
+        return kin_top(*where, kin) if kin else still_top(*where)
     plain = rule_of(self.eye.system, self.before)(_support(self, self.before))
     before, after = _placed(self, self.before, plain, x), _placed(self, step, adapted, x)
     return moved_top(self.gallery, *_still(self, self.before), before, after, _photos(self, step, adapted), n)
 
-def _kin(self, step, examples):
-    "What their kind adds to the score of every photo of the index, (rows,); None where a step does not ask"
+def _kind(self, step, x):
+    "What kind of thing photos (..., v, d) of the index show, (..., p)"
+    return kind_of(_given(self.eye, step, self.kept, x, PHOTO), *self.eye.system.bank[2:])
+
+def _kinds(self, step):
+    "The kinds of all photos, a part per segment, and how alike those are that are in the index"
+    def make(gallery):
+        kind = lambda rows: _kind(self, step, rows.unflatten(1, (self.eye.views, -1)))
+        parts = _kept_parts(gallery, _key(self.eye, 'kinds'), kind)
+        here = np.split(gallery.alive, gallery.starts[1:-1])
+        return parts, alike(sum(torch.from_numpy(p[h]).sum(0) for p, h in zip(parts, here)), len(gallery))
+    return _known(self, f'kinds {step}', make)
+
+def _asks_kinds(self, step):
+    "The part of a step that asks for kinds, or None"
     rule = self.eye.system.rules.get(step)
-    if examples is None or examples.photo is None or rule is None or rule.belonging is None: return None
-    of = self.known.get('kin')
-    if not of or of[0] is not examples or of[1:3] != (step, self.gallery.card):
-        support, bank = _support(self, step, examples), self.eye.system.bank
-        sure = [rule.belonging.sure(z, support.photo, *bank[2:]) for _, z in _blocks_given(self, step)]
-        same = _known(self, f'alike {step}', lambda g: _alike(self, step))
-        of = self.known['kin'] = examples, step, self.gallery.card, rule.belonging.added(torch.cat(sure, 1), same)[0]
-    return of[3]
+    return rule.belonging if rule else None
 
-def _blocks_given(self, step):
-    "What the rule of a step takes of the index's photos, block by block, each with its first row"
-    for at, x in blocks(self.gallery):
-        yield at, _given(self.eye, step, self.kept, x.unflatten(1, (self.eye.views, -1)), PHOTO)
-
-def _alike(self, step):
-    "How alike the photos are that are in the index"
-    told, here = self.eye.system.bank[2:], torch.from_numpy(self.gallery.alive.copy())
-    total = sum(kind_of(z, *told)[here[at:at+len(z)]].sum(0) for at, z in _blocks_given(self, step))
-    return alike(total, int(here.sum()))
+@torch.no_grad()
+def _kin(self, step, examples):
+    "Kinds (m, p) of photos to what they add to their scores, (m,); None where a step does not ask, or no photo says"
+    rule = _asks_kinds(self, step)
+    if rule is None or examples is None or examples.photo is None: return None
+    (parts, same), shown = _kinds(self, step), _kind(self, step, examples.photo)
+    return Kin(parts, lambda y: rule.added((shown@y.T)[None], same)[0])
 
 def _placed(self, step, adapted, x):
     "Embeddings (q, d) of sketches (q, v, d)"
@@ -686,6 +721,7 @@ def prepare(self):
     "Do now what the first search would do once: embed the photos, and index them where they are many"
     for step in dict.fromkeys((self.before, self.step)):
         _still(self, self.before if moves_photos(self.eye.system, step) else step); _support(self, step)
+        if _asks_kinds(self, step): _kinds(self, step)
 
 def search(self,
     sketch,    # path, SVG, PIL image, array, or strokes; see chapter 06
@@ -776,7 +812,7 @@ def _rank(self, x, own, examples):
     q = beside(adapted.queries(_given(self.eye, step, self.kept, x, SKETCH)))[0]
     kin = _kin(self, step, examples) if still else None
     every, others = torch.cat([(q@p.T)[0] for p in parts]), torch.from_numpy(self.gallery.alive.copy())
-    if kin is not None: every = every+kin
+    if kin: every = every+kin.every()
     marks = [_content(m) for part in self.gallery.marks for m in part]
     others[[i for i, m in enumerate(marks) if m == marks[own]]] = False
     return 1+int((every[others] >= every[own]).sum())

@@ -338,6 +338,7 @@ def main(argv=None):
     p.add_argument('-p', '--parameter', nargs=2, metavar=('NAME', 'VALUE'), help='one of them, as YAML', **many)
     p.add_argument('-o', '--output', type=Path, help='execute a page that has no parameters into this file')
     a = p.parse_args(argv)
+    if a.output and (a.file or a.parameter): raise InputError('-o executes a page as it stands; leave out -p and -f')
     if a.output: print(execute_page(a.notebook, a.output))
     else: print(run_notebook(a.notebook, _settings(a.file, a.parameter)))
 

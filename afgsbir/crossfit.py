@@ -16,7 +16,7 @@ from .base import fit_base, projections, rows_of
 from .belonging import kinds
 from .centre import Bank, Centre, make_bank
 from .core import InputError, rng, seed_torch
-from .tasks import Features, Task, draw, draws_of, mixed, support_of, tasks_of, with_pairs
+from .tasks import GALLERIES, Features, Task, draw, draws_of, support_of, tasks_of, with_pairs
 from .train import descend
 
 # %% ../nbs/35_crossfit.ipynb #a590d082
@@ -63,7 +63,7 @@ def cross_fit(
     folds:int=4,
     seed:int=0,
     placed=(),    # further `Features`, of sketches that stand elsewhere; M is fitted without them
-    gallery_of=('category',), # 'category', 'mixed'
+    gallery_of=('category',), # names of `GALLERIES`
     **options,    # of `fit_base`
 )->list:          # of `Part`, one after the other in every setting
     "Every training task projected by an M that has not seen it, nor its photos"
@@ -75,10 +75,9 @@ def cross_fit(
     return parts
 
 def _settings(params, part, placed=(), gallery_of=('category',)):
-    "A part's tasks with sketches as drawn and as `placed`, in galleries of one category and of all"
+    "A part's tasks with sketches as drawn and as `placed`, in each kind of gallery"
     seen = part, *(part._replace(z=projections(params, x, part.tasks)) for x in placed)
-    as_asked = dict(category=lambda tasks: tasks, mixed=lambda tasks: mixed(tasks) if tasks else [])
-    return [p._replace(tasks=as_asked[of](p.tasks)) for p in seen for of in gallery_of]
+    return [p._replace(tasks=GALLERIES[of](p.tasks) if p.tasks else []) for p in seen for of in gallery_of]
 
 # %% ../nbs/35_crossfit.ipynb #7233aa76
 def seen_tasks(

@@ -698,7 +698,7 @@ def _kin(self, step, examples):
     rule = _asks_kinds(self, step)
     if rule is None or examples is None or examples.photo is None: return None
     (parts, same), shown = _kinds(self, step), _kind(self, step, examples.photo)
-    return Kin(parts, lambda y: rule.added((shown@y.T)[None], same)[0])
+    return Kin(parts, lambda y: rule.added(y, shown[None], same)[0])
 
 def _placed(self, step, adapted, x):
     "Embeddings (q, d) of sketches (q, v, d)"

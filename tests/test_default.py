@@ -67,9 +67,9 @@ def test_a_trained_base_under_learned_steps(done, tmp_path):
 
 BOTH = 'centre+mirror+gallery+belonging'
 
-def test_four_settings(done):
+def test_six_settings(done):
     "Steps learned where people draw: the base is the same, each setting is asked, the paper's gives the rows it gave"
-    every = dict(placements=['centred', 'drawn'], gallery_of=['category', 'mixed'])
+    every = dict(placements=['centred', 'drawn'], gallery_of=['category', 'mixed', 'any'])
     p = run('42_fit', done, run='fit/people', candidates=['csls', 'csls+gallery', BOTH], **every)
     assert p.returncode == 0, p.stderr
     asked = dict(systems=['fit/people'], steps=['nothing', BOTH], packed=True, **every)
@@ -80,7 +80,7 @@ def test_four_settings(done):
     assert people.facts['placements'] == every['placements'] and one.bank.kinds is None
     rows = load_rows('test/people', root=done)
     plain = rows[rows.step == 'nothing'].groupby(['gallery_of', 'placement'])['acc@1'].apply(list)
-    assert len(plain) == 4 and len({tuple(v) for v in plain}) == 4
+    assert len(plain) == 6 and len({tuple(v) for v in plain}) == 6
     sizes = rows.groupby('gallery_of').n_gallery.mean()
     assert sizes['mixed'] > 5*sizes['category'] and (rows.groupby(['gallery_of', 'placement']).size().nunique() == 1)
     p = run('41_test', done, run='test/paper', systems=['fit/a'], steps=['nothing'])

@@ -91,9 +91,11 @@ rule default:
         [whitened('sketchy_mini', f'-fold-{i}') for i in range(5)], [whitened('shoe304', f'-leave-{u}') for u in (1, 2, 3)],
         [whitened(d) for d in ('emoji', 'sketchy_mini', 'sketchy_plus', 'shoe304', 'qmul_chairs', 'qmul_shoes')], UNTRAINED
 
-# Where people draw: sketches centred, a gallery of everything; five folds
+# Where people draw: sketches centred, a gallery of everything; five folds, and collections that were not fitted on
 rule people:
-    input: [f'{OUT}/test/people-fold-{i}/rows.parquet' for i in range(5)]
+    input:
+        [f'{OUT}/test/people-fold-{i}/rows.parquet' for i in range(5)],
+        [f'{OUT}/test/{d}-photos/rows.parquet' for d in ('communication', 'emoji')]
 
 rule fit_people:
     input: 'nbs/settings/people-fit.yaml'
@@ -110,6 +112,20 @@ rule test_people:
     log: 'data/.log/test-people-fold-{i}.log'
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/people-fold-{wildcards.i} -p systems '[fit/people-fold-{wildcards.i}]' >{log} 2>&1"
+
+rule fit_photos:
+    input: 'nbs/settings/photos-release.yaml'
+    output: f'{OUT}/fit/photos-release/system-0.safetensors'
+    log: 'data/.log/fit-photos-release.log'
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/42_fit.ipynb -f {input} -p run fit/photos-release >{log} 2>&1"
+
+rule test_photos:
+    input: settings='nbs/settings/{dataset}-photos-test.yaml', system=f'{OUT}/fit/photos-release/system-0.safetensors'
+    output: f'{OUT}/test/{{dataset}}-photos/rows.parquet'
+    log: 'data/.log/test-{dataset}-photos.log'
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/{wildcards.dataset}-photos -p systems '[fit/photos-release]' >{log} 2>&1"
 
 def kind(w): return 'folds' if w.part.startswith('-fold') else getattr(w, 'collection', '') or w.dataset
 

@@ -46,6 +46,8 @@ def _open(index, adaptation=None):
     found = Retriever.open(index)
     return found.with_adaptation(adaptation) if adaptation else found
 
+def _tell(line): print(line, file=sys.stderr)
+
 def _may_write(file, begins=None):
     "Refuse to write over what is not ours"
     from afgsbir.core import InputError
@@ -109,7 +111,11 @@ def _search(sketch, to, n, adaptation, as_json, html):
     if html:
         columns = {'nearest': answers}
         if adaptation: columns = {'before': found.unadapted().search(sketch, n), 'after adapting': answers}
-        _write_page(html, found.eye.read(sketch, 0), columns, Path(about_index(to)['photos']))
+        every, photos = [a for of in columns.values() for a in of], Path(about_index(to)['photos'])
+        shown = _pictures(every, photos, found.gallery.mark_of)
+        _write_page(html, found.eye.read(sketch, 0), columns, shown)
+        bad = [n for n, (_, what) in shown.items() if what]
+        if bad: _tell(f'{html}: {len(bad)} of {len(shown)} photos missing or changed, such as {bad[0]}; index again')
     said = [dict(name=a.name, score=round(a.score, 6)) for a in answers]
     if as_json: print(json.dumps(said, ensure_ascii=False)); return
     for i, a in enumerate(answers, 1): print(f'{i:3d}  {a.score:7.4f}  {a.name}')
@@ -133,21 +139,30 @@ def _inline(picture, side=224):
     return f'data:image/{"png" if picture.mode == "L" else "jpeg"};base64,{base64.b64encode(data.getvalue()).decode()}'
 
 # %% ../nbs/39_door.ipynb #5659c8a1
-def _shown(answer, photos):
-    "One photo of a page; one that is no longer there is said to be missing"
-    from html import escape
+def _pictures(answers, photos, marks):
+    "Name -> (picture as a data URI, what is wrong with it): a file that is not what was indexed is not shown"
     from PIL import Image
     from afgsbir.core import InputError
     from afgsbir.drawings import as_photo
-    try: picture = f'<img src="{_inline(Image.fromarray(as_photo(photos/answer.name, 224)))}" alt="">'
-    except InputError: picture = '<img alt="missing">'
-    return f'<li>{picture}<span>{escape(answer.name)}<br>{answer.score:.3f}</span></li>'
+    from afgsbir.retriever import _changed, _spelled
+    def one(name):
+        file = _spelled(photos/name)
+        try:
+            if marks[name] and _changed(file, marks[name]): return '', 'changed since it was indexed'
+            return _inline(Image.fromarray(as_photo(file, 224))), ''
+        except InputError: return '', 'missing'
+    return {a.name: one(a.name) for a in answers}
 
-def _write_page(to, sketch, columns, photos):
+def _write_page(to, sketch, columns, shown):
     "One page that needs nothing beside it: the sketch, and the photos with their scores"
+    from html import escape
     from PIL import Image
     from afgsbir.core import atomic
-    photos_of = lambda answers: ''.join(_shown(a, photos) for a in answers)
+    def tile(a):
+        picture, wrong = shown[a.name]
+        source = f'src="{picture}" '*bool(picture)
+        return f'<li><img {source}alt="{wrong}"><span>{escape(a.name)}<br>{a.score:.3f}</span></li>'
+    photos_of = lambda answers: ''.join(map(tile, answers))
     lists = ''.join(f'<section><h2>{title}</h2><ol>{photos_of(a)}</ol></section>' for title, a in columns.items())
     page = _PAGE.format(title='What the sketch found', sketch=_inline(Image.fromarray(sketch)), columns=lists)
     with atomic(to) as tmp: tmp.write_text(page, 'utf-8', 'replace')
@@ -162,12 +177,15 @@ def adapt(
     _do(lambda: _adapt(pairs, to_index, to))
 
 def _adapt(pairs, index, to):
+    from afgsbir.core import InputError
     found = _open(index)
     mine = found.adapt(pairs)
     mine.save(to)
     what = 'sketches' if mine.examples.photo is None else 'pairs'
     print(f'{to}: {len(mine.examples.contents)} {what}, step {mine.step}')
-    if mine.examples.photo is not None and len(set(mine.examples.contents)) > 1: print(mine.check())
+    if mine.examples.photo is None or len(set(mine.examples.contents)) < 2: return
+    try: print(mine.check())
+    except InputError as e: print(f'not checked: {e}')
 
 @app.command()
 def check(
@@ -201,7 +219,7 @@ def _scores(collection, system, ks, by):
     rows = pd.DataFrame(asked_as_tables(load_collection(collection), system, ks, by))
     def told(share):
         low, high = bootstrap(100*share.to_numpy())
-        return f'{100*share.mean():.1f} [{low:.1f}, {high:.1f}]'
+        return f'{100*share.mean():.1f}'+f' [{low:.1f}, {high:.1f}]'*(len(share) > 1)
     table = rows.groupby(['step', 'k'], sort=False)[['acc@1', 'acc@5', 'acc@10']].agg(told)
     return f'{rows.task.nunique()} tasks, 95 % over them\n{table.to_string()}' 
 

@@ -608,7 +608,10 @@ def _projections_at(gallery, projections, start, n):
 # %% ../nbs/31_gallery.ipynb #e684a5e5
 class Shortlist:
     "A FAISS index over unadapted embeddings of a gallery, and under which M"
-    def __init__(self, index, uid, digest=''): self.index, self.uid, self.under = index, uid, _Under(digest)
+    def __init__(self, index, uid, digest='', segments=()):
+        self.index, self.uid, self.under, self.segments = index, uid, _Under(digest), list(segments)
+
+def _names_of(gallery): return [s['name'] for s in gallery.card['segments']]
 
 def _codes(gallery, embedder, x):
     "Embeddings as FAISS wants them"
@@ -643,7 +646,7 @@ def build_shortlist(
         if index is None: index = new_index(factory, z)
         index.add(z)
     if index is None: raise InputError(f'{gallery.folder}: an empty gallery cannot be indexed; append photos first')
-    return Shortlist(index, gallery.card['uid'], _digest_of(embedder))
+    return Shortlist(index, gallery.card['uid'], _digest_of(embedder), _names_of(gallery))
 
 # %% ../nbs/31_gallery.ipynb #986e01da
 def _same(shortlist, gallery, embedder=None):
@@ -652,6 +655,8 @@ def _same(shortlist, gallery, embedder=None):
     if shortlist.uid != gallery.card['uid']: why = 'the index belongs to another gallery'
     elif shortlist.index.ntotal > gallery.total:
         why, cure = 'the index has photos that the gallery lacks', 'open the gallery again or build the index again'
+    elif shortlist.segments != _names_of(gallery)[:len(shortlist.segments)]:
+        why = 'the index holds photos that were taken back'
     elif shortlist.under.differs(embedder):
         why, cure = 'the index was built under another M', 'build it again, or say Embedder(..., base=its M)'
     if why: raise InputError(f'{gallery.folder}: {why}; {cure}')
@@ -764,6 +769,7 @@ def save_shortlist(shortlist, file):
         except RuntimeError as e:
             raise InputError(f'{file}: cannot be written; free some space or choose another folder') from e
         card = dict(kind=KIND, uid=shortlist.uid, rows=shortlist.index.ntotal, under=shortlist.under.digest)
+        card |= dict(segments=shortlist.segments)
         about.write_text(json.dumps(card | dict(check=_check(tmp))))
 
 # %% ../nbs/31_gallery.ipynb #9194b085
@@ -780,7 +786,7 @@ def load_shortlist(file, gallery):
     except (OSError, ValueError, RuntimeError) as e:
         raise InputError(f'{file}: not an index of ours; build it again') from e
     if card.get('rows') != index.ntotal: raise InputError(f'{file}: differs from its card; build it again')
-    shortlist = Shortlist(index, card.get('uid'), card.get('under', ''))
+    shortlist = Shortlist(index, card.get('uid'), card.get('under', ''), card.get('segments', ()))
     _same(shortlist, gallery)
     return shortlist
 
@@ -792,4 +798,5 @@ def extend_shortlist(shortlist, gallery, embedder):
     new = np.arange(shortlist.index.ntotal, gallery.total)
     for rows in np.array_split(new, max(1, len(new)//16384)):
         if len(rows): shortlist.index.add(_codes(gallery, embedder, read_rows(gallery, rows)))
+    shortlist.segments = _names_of(gallery)
     return shortlist

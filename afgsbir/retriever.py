@@ -29,9 +29,9 @@ from .base import PHOTO, SKETCH, project, projections
 from .baselines import System, load_system, on_projections, rule_of, steps_of, system_files
 from .belonging import alike, kind_of
 from .core import InputError, atomic, finite, locked, method_of, pick_device
-from .drawings import as_photo, as_sketch
+from .drawings import as_photo, as_sketch, placed
 from .gallery import LONG, SHORT, Gallery, Shortlist, append, blocks, create_gallery, delete, exact, growing
-from .gallery import indexed_near, kept_of, load_shortlist, name_of, new_index, read_rows
+from .gallery import _names_of, indexed_near, kept_of, load_shortlist, name_of, new_index, read_rows
 from .gallery import restore, save_shortlist
 from .own import csv_lines, find_tree, scan_folder
 from .pairs import _id, list_pictures
@@ -264,7 +264,8 @@ def _same_maker(gallery, eye, kept):
     made = (gallery.encoder.split() + ['']*3)[:3]
     if made[0] != eye.id:
         who = about_index(gallery.folder).get('system', '')
-        raise InputError(f'{gallery.folder}: another system made this index; open it with {who or "that one"}')
+        raise InputError(f'{gallery.folder}: another system made this index, or {who or "it"} as it was then; '
+                         'open it with that one, or index the photos into a new folder')
     if made[2] != eye.fit: raise InputError(f'{gallery.folder}: made with fit={made[2]!r}; open it so')
     if kept == 'features' and made[1] != 'features':
         raise InputError(f'{gallery.folder}: keeps what steps on sketches need; this step needs an index of its own')
@@ -284,17 +285,20 @@ def about_index(
     if isinstance(found, dict) and _ABOUT <= set(found): return found
     raise InputError(f'{file}: not what indexing wrote; index the photos again')
 
+def _home(source):
+    "The folder that the names of photos start from, '' of what is no folder or file"
+    return str((source if source.is_dir() else source.parent).resolve()) if isinstance(source, Path) else ''
+
 def _say_about(to, system, step, eye, source):
     "Write how an index was made; where its photos lie stays known when others join from memory"
-    photos = about_index(to).get('photos', '')
-    if isinstance(source, Path): photos = str((source if source.is_dir() else source.parent).resolve())
+    photos = _home(source) or about_index(to).get('photos', '')
     known = dict(system=system, step=step, placement=eye.placement, fit=eye.fit, photos=photos)
     with atomic(Path(to)/'about.json') as tmp: tmp.write_text(json.dumps(known, indent=1))
 
 def _same_photos(to, source):
     "Refuse a second folder of photos: names would mean two things"
     there = about_index(to).get('photos', '')
-    if there and isinstance(source, Path) and Path(there) not in (source.resolve(), source.resolve().parent):
+    if there and _home(source) not in ('', there):
         raise InputError(f'{to}: holds the photos of {there}; index those, or {source} into another folder')
 
 # %% ../nbs/33_retriever.ipynb #a120471f
@@ -310,7 +314,7 @@ def _encode_into(gallery, eye, kept, source, on_error, bar):
 
 def _unmake(folder):
     "Remove an index that this call made: files of ours alone"
-    for pattern in ('segment-*', 'deleted-*', 'card.json', '.*.lock', '.*.tmp'):
+    for pattern in ('segment-*', 'deleted-*', 'card.json', 'about.json', '.*.lock', '.*.tmp'):
         for file in folder.glob(pattern): file.unlink(missing_ok=True)
     if not any(folder.iterdir()): folder.rmdir()
 
@@ -324,10 +328,13 @@ def index_photos(
     on_error:str='stop',   # or 'skip'
     dtype:str='',          # 'float32' unless told, or 'float16': half the memory
     bar:bool=True,
+    begun=lambda: None,    # called once a new index is there, before any photo is in it
 )->tuple:                  # (Gallery, Indexed)
     "Encode what is new or changed; on a bad photo everything is as it was, after a kill it goes on; one at a time"
+    if on_error not in ('stop', 'skip'): raise InputError(f'on_error={on_error!r}: choose among stop, skip')
     with locked(to):
         gallery, made = _folder_of(eye, kept, to, dtype)
+        if made: begun()
         try: found, done = _encode_into(gallery, eye, kept, source, on_error, bar)
         except InputError:
             if made: _unmake(gallery.folder)
@@ -335,6 +342,7 @@ def index_photos(
             raise
         if len(found): return found, done
         if made: _unmake(found.folder)
+        else: restore(gallery)
         where = source if isinstance(source, (str, Path)) else to
         raise InputError(f'{where}: no photo that can be read; nothing is written')
 
@@ -420,6 +428,7 @@ def near_of(
     if gallery.total >= 2*done: near, done = _new_near(gallery, parts), 0
     for start in range(done, gallery.total, 16384):
         near.index.add(rows_at(gallery, parts, np.arange(start, min(start+16384, gallery.total))).numpy())
+    near.segments = _names_of(gallery)
     save_shortlist(near, file)
     return near
 
@@ -510,7 +519,9 @@ def _from_disk(place):
         return [(f, None) for f in sorted([*(f for _, f in list_pictures(place)), *place.glob('*.svg')])]
     photos, sketches = scan_folder(place, place.name)
     at = dict(zip(photos.photo, photos.path))
-    return [(s.path, at.get(s.photo)) for s in sketches.itertuples()]
+    alone = next((s.path for s in sketches.itertuples() if s.photo not in at), None)
+    if alone: raise InputError(f'{alone}: has no photo of its name in {place}; mend the name, or leave it out')
+    return [(s.path, at[s.photo]) for s in sketches.itertuples()]
 
 def _example(file, n, line):
     "One line of a CSV; a photo that is no file is a name of the index"
@@ -575,6 +586,8 @@ class Retriever:
         system.encoder.eval().to(device, memory_format=torch.channels_last)
         own = lambda what, given, default: given or system.facts.get(what, default)
         seen = own('placement', placement, 'asis'), own('fit', fit, 'pad')
+        for what, told, may in zip(('placement', 'fit'), seen, (('asis', 'centred'), ('pad', 'crop', 'stretch'))):
+            if told not in may: raise InputError(f'{what}={told!r}: choose among {", ".join(may)}')
         side = system.facts.get('side', 256)
         name = str(name) if name in released() else str(file.resolve())
         return cls(Eye(system, _sha(file.read_bytes())[:16], *seen, device, side), *_default_steps(system, step), name)
@@ -607,19 +620,22 @@ def index(self, source, to, on_error='stop', dtype='', bar=True)->Indexed:
     "Index photos at `to` from now on: see `photos_in` for the source, `index_photos` for the rest"
     source = Path(source) if isinstance(source, str) else source
     _same_photos(to, source)
-    self.gallery, done = index_photos(self.eye, self.kept, source, to, on_error=on_error, dtype=dtype, bar=bar)
-    _say_about(to, self.name, self.step, self.eye, source)
+    said = partial(_say_about, to, self.name, self.step, self.eye, source)
+    how = dict(on_error=on_error, dtype=dtype, bar=bar, begun=said)
+    self.gallery, done = index_photos(self.eye, self.kept, source, to, **how)
+    said()
     return done
 
 def remove(self, names):
     "Take photos out of the index; no file of theirs is touched"
-    self.gallery = delete(self._ready, list(names))
+    self.gallery = delete(self._ready, [names] if isinstance(names, str) else list(names))
 
 Retriever.open, Retriever.index, Retriever.remove = classmethod(open_index), index, remove
 
 # %% ../nbs/33_retriever.ipynb #703ef68f
 def _mean(gallery, eye, step, kept):
     "The mean photo (1, v, d) of an index as a step takes it"
+    if not len(gallery): raise InputError(f'{gallery.folder}: holds no photo any more; index some')
     total, d = 0, gallery.dim//eye.views
     for rows in np.array_split(np.flatnonzero(gallery.alive), -(-len(gallery)//4096)):
         x = read_rows(gallery, rows).unflatten(1, (eye.views, d))
@@ -836,11 +852,14 @@ Retriever.check = check
 
 # %% ../nbs/33_retriever.ipynb #da74623b
 def _as_task(self, pairs, name=''):
-    "Pairs as one task over all photos of the index, and what is kept of them"
+    "Pairs as one task over all photos of the index, copies counted once, and what is kept of them"
     sketches, photos = zip(*read_examples(pairs))
-    rows = [-1 if p is None else _found(self, p)[1] for p in photos]
-    if min(rows) < 0: raise InputError(f'pair {rows.index(min(rows))+1}: its photo is not in the index; index it first')
-    alive = torch.from_numpy(np.flatnonzero(self._ready.alive))
+    found = [('', -1) if p is None else _found(self, p) for p in photos]
+    absent = next((i for i, (_, row) in enumerate(found, 1) if row < 0), 0)
+    if absent: raise InputError(f'pair {absent}: its photo is not in the index; index it first')
+    marks, first = [_content(m) for part in self._ready.marks for m in part], {}
+    for r in np.flatnonzero(self.gallery.alive).tolist(): first.setdefault(marks[r] or r, r)
+    rows, alive = [first.get(content, row) for content, row in found], torch.tensor(sorted(first.values()))
     every = read_rows(self.gallery, np.arange(self.gallery.total)).unflatten(1, (self.eye.views, -1))
     own = torch.searchsorted(alive, torch.tensor(rows))
     task = Task(name or self.gallery.folder.name, torch.arange(len(rows)), own, alive)
@@ -904,7 +923,8 @@ def asked_as_tables(collection, name, ks=(5,), by='category', n_draws=20):
     system, tasks = found.eye.system, with_pairs(tasks_of(collection, 'test', by), max(ks))
     if not tasks: raise InputError(f'{collection.name}: no test task can give k={max(ks)} pairs and a query; lower -k')
     _unseen(system, collection, tasks)
-    x, rows = system.features(collection, tasks, found.eye.views), []
+    stands = placed(collection, 'drawn' if found.eye.placement == 'asis' else found.eye.placement)
+    x, rows = system.features(stands, tasks, found.eye.views), []
     z = projections(system.params, x, tasks) if system.params is not None else x
     for step in dict.fromkeys((found.before, found.step)):
         given = z if on_projections(system, step) else x

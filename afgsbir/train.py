@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np, torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from tqdm.auto import tqdm
@@ -174,7 +174,10 @@ def save_tensors(tensors, file, **facts):
     "Tensors and what should be known of them as one safetensors file, written whole"
     for name, t in tensors.items(): finite(t, f'{file}: {name}')
     facts = json.dumps(facts | dict(digest=_digest(tensors)))
-    with atomic(file) as tmp: save_file(tensors, str(tmp), dict(facts=facts))
+    with atomic(file) as tmp:
+        try: save_file(tensors, str(tmp), dict(facts=facts))
+        except (OSError, SafetensorError) as e:
+            raise InputError(f'{file}: cannot be written ({e}); free some space or choose another folder') from e
 
 # %% ../nbs/30_train.ipynb #27edc915
 def load_tensors(file):

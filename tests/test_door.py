@@ -72,6 +72,11 @@ WRONG = {   # what is wrong: the command, `~` being the folder; what is said
     'an unknown step': ('index ~/photos --to ~/i --step leap', 'leap: no step of this'),
     'an unknown placement': ('search ~/sketch.png --in ~/left.index', 'left'),
     'an unknown fit': ('index ~/photos --to ~/i --fit squeeze', 'squeeze'),
+    'an unknown placement of an index': ('index ~/photos --to ~/i --placement middle', "placement='middle': choose"),
+    'a folder in the folder': ('index ~/sub/more --to ~/sub.index', 'holds the photos of'),
+    'the photos of another index': ('index ~/mine --to ~/my.index', 'holds the photos of'),
+    'names that do not match': ('adapt ~/orphans --in ~/my.index --to ~/x', 'has no photo of its name'),
+    'all photos broken since': ('index ~/late --to ~/late.index --skip', 'nothing is written'),
     'an index over a file': ('index ~/photos --to ~/pairs.csv', 'pairs.csv'),
     'an index over other files': ('index ~/photos --to ~/text', 'not empty'),
     'an index of another system': ('index ~/photos --to ~/my.index --system photos', 'another system made this index'),
@@ -96,6 +101,51 @@ WRONG = {   # what is wrong: the command, `~` being the folder; what is said
     'nothing asked': ('search', 'Missing argument'),
 }
 
+def test_a_page_shows_what_was_searched(shop, tmp_path, capsys):
+    "A photo that was replaced since is not shown under the score of the one that was indexed"
+    shutil.copytree(shop/'photos', tmp_path/'p')
+    assert run('index', tmp_path/'p', '--to', tmp_path/'i', '--system', 'emoji') == 0
+    sketch = next((shop/'mine').iterdir())
+    asked = 'search', sketch, '--in', tmp_path/'i', '-n', 3, '--html', tmp_path/'a.html'
+    assert run(*asked) == 0 and 'changed' not in (tmp_path/'a.html').read_text() + capsys.readouterr().err
+    first, last = (a.name for a in [*Retriever.open(tmp_path/'i').search(sketch, 3)][::2])
+    shutil.copy(tmp_path/'p'/last, tmp_path/'p'/first)
+    assert run(*asked) == 0
+    page = (tmp_path/'a.html').read_text()
+    assert page.count('changed since it was indexed') == 1 and page.count('data:image/jpeg') == 2
+    assert '1 of 3 photos missing or changed' in capsys.readouterr().err
+
+
+def test_killed_at_once_it_is_known_whose_photos(shop, tmp_path, monkeypatch):
+    "An index that was killed before its first photo belongs to its folder"
+    from afgsbir import retriever
+    def die(*a): raise KeyboardInterrupt
+    monkeypatch.setattr(retriever, '_encode_into', die)
+    with pytest.raises(KeyboardInterrupt): Retriever.from_pretrained('emoji').index(shop/'photos', tmp_path/'i')
+    monkeypatch.undo()
+    assert [run('index', shop/name, '--to', tmp_path/'i') for name in ('mine', 'photos')] == [2, 0]
+
+
+def test_copies_count_once(shop, tmp_path):
+    "A folder with copies is asked as the same folder without them"
+    shutil.copytree(shop/'photos', tmp_path/'p')
+    pairs = [(f, f'{f.stem}.png') for f in sorted((shop/'mine').iterdir())]
+    for f, photo in pairs[:2]: shutil.copy(tmp_path/'p'/photo, tmp_path/'p'/f'copy of {photo}')
+    assert run('index', tmp_path/'p', '--to', tmp_path/'i', '--system', 'emoji') == 0
+    rows = [Retriever.open(i).evaluate(pairs, (2,), 5, 'mine') for i in (shop/'my.index', tmp_path/'i')]
+    assert [[r[q] for q in ('acc@1', 'acc@5', 'n_gallery')] for r in rows[0]] == [
+        [r[q] for q in ('acc@1', 'acc@5', 'n_gallery')] for r in rows[1]]
+
+
+def test_pairs_from_elsewhere_are_kept_unchecked(shop, tmp_path, capsys):
+    (tmp_path/'photo').mkdir(); (tmp_path/'sketch').mkdir()
+    for i in (1, 2):
+        (tmp_path/f'sketch/{i}.png').write_bytes(picture(0))
+        Image.new('RGB', (32, 32), (i, 9, 9)).save(tmp_path/f'photo/{i}.png')
+    assert run('adapt', tmp_path, '--in', shop/'my.index', '--to', tmp_path/'m.safetensors') == 0
+    assert 'not checked: check: 0 of 2 pairs' in capsys.readouterr().out and (tmp_path/'m.safetensors').is_file()
+
+
 def picture(ink=255):
     "A small PNG: blank, or a square of ink"
     x = np.full((32, 32), 255, np.uint8)
@@ -119,7 +169,17 @@ def wrong(shop):
     about = json.loads((shop/'left.index/about.json').read_text())
     (shop/'left.index/about.json').write_text(json.dumps(about | dict(placement='left')))
     (shop/'broken.index/card.json').write_text('{}')
+    for name in ('sub/more', 'late', 'orphans/photo', 'orphans/sketch'): (shop/name).mkdir(parents=True)
+    for name in ('sub/more/a.png', 'sub/b.png', 'late/a.png', 'orphans/photo/x.png'): (shop/name).write_bytes(picture())
+    (shop/'orphans/sketch/a-1.png').write_bytes(picture(0))
+    for name in ('sub', 'late'): assert run('index', shop/name, '--to', shop/f'{name}.index', '--system', 'emoji') == 0
+    (shop/'late/a.png').write_bytes(b'x')
     return shop
+
+
+def test_what_cannot_be_read_any_more_stays(wrong):
+    assert run('index', wrong/'late', '--to', wrong/'late.index', '--skip') == 2
+    assert len(Gallery(wrong/'late.index')) == 1
 
 
 @pytest.mark.parametrize('case', WRONG)

@@ -70,7 +70,8 @@ def scores_of(rows):
     def told(some, q):
         values = 100*some.groupby('task')[q].mean().to_numpy()
         return f'{q} {values.mean():.1f} [{", ".join(f"{b:.1f}" for b in bootstrap(values))}]'
-    return {f'{"mixed, "*(of == "mixed")}{placement}, {step}': '; '.join(told(some, q) for q in ('acc@1', 'acc@5'))
+    among = lambda of: '' if of == 'category' else f'{of}, '
+    return {f'{among(of)}{placement}, {step}': '; '.join(told(some, q) for q in ('acc@1', 'acc@5'))
             for (of, placement, step), some in rows.groupby(['gallery_of', 'placement', 'step'], sort=False)}
 
 def note_scores(name, rows, folder='afgsbir/systems'):
@@ -78,7 +79,8 @@ def note_scores(name, rows, folder='afgsbir/systems'):
     file = Path(folder)/'released.json'
     known = json.loads(file.read_text())
     if name not in known: raise InputError(f'{file}: holds no system {name!r}; release it first')
-    told = dict(collection=rows.dataset.iloc[0], tasks=int(rows.task.nunique()), pairs=5, **scores_of(rows))
+    tasks = rows[rows.gallery_of == 'category'].task.nunique()
+    told = dict(collection=rows.dataset.iloc[0], tasks=int(tasks), pairs=5, **scores_of(rows))
     _list(file, name, known[name] | dict(scores=told))
 
 # %% ../nbs/38_release.ipynb #2b85597b

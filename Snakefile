@@ -95,7 +95,7 @@ rule default:
 rule people:
     input:
         [f'{OUT}/test/people-fold-{i}/rows.parquet' for i in range(5)],
-        [f'{OUT}/test/{d}-photos/rows.parquet' for d in ('communication', 'emoji')]
+        [f'{OUT}/test/photos-{d}/rows.parquet' for d in ('communication', 'emoji')]
 
 rule fit_people:
     input: 'nbs/settings/people-fit.yaml'
@@ -122,10 +122,10 @@ rule fit_photos:
 
 rule test_photos:
     input: settings='nbs/settings/{dataset}-photos-test.yaml', system=f'{OUT}/fit/photos-release/system-0.safetensors'
-    output: f'{OUT}/test/{{dataset}}-photos/rows.parquet'
-    log: 'data/.log/test-{dataset}-photos.log'
+    output: f'{OUT}/test/photos-{{dataset}}/rows.parquet'
+    log: 'data/.log/test-photos-{dataset}.log'
     threads: THREADS
-    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/{wildcards.dataset}-photos -p systems '[fit/photos-release]' >{log} 2>&1"
+    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/photos-{wildcards.dataset} -p systems '[fit/photos-release]' >{log} 2>&1"
 
 def kind(w): return 'folds' if w.part.startswith('-fold') else getattr(w, 'collection', '') or w.dataset
 

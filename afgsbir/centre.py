@@ -76,6 +76,7 @@ class Centre(nn.Module):
     def __init__(self, centre=True, mirror=True, gallery=True, steps='', n_steps=5, csls=True, kappa=3., nearest=20,
                  belonging=False):
         super().__init__()
+        if belonging and not csls: raise InputError('belonging: kinds join in where csls is on; leave it on')
         if steps and belonging: raise InputError('belonging: a step that moves the photos cannot ask for their kinds')
         self.centre, self.csls, self.nearest = centre, csls, nearest
         learn = lambda on, begin: nn.Parameter(torch.tensor(begin)) if on else None

@@ -453,9 +453,8 @@ def still_top(
 class Kin(NamedTuple):
     "What their kinds add to the scores of photos"
     parts: list   # the kinds of all photos (rows, p), one part per segment
-    added: object # kinds (m, p) to what they add, (m,), never above 0
+    added: object # kinds (m, p) to what they add, (m,)
 
-    def of(self, gallery, rows): return self.added(rows_at(gallery, self.parts, rows))
     def every(self): return torch.cat([self.added(torch.from_numpy(p)) for p in self.parts])
 
 def kin_top(
@@ -463,18 +462,21 @@ def kin_top(
     kin:Kin, short:int=0,
 )->tuple:           # scores (q, n), rows (q, n), best first
     "The n rows with the largest sums of product and what their kind adds"
-    if near is None: return top_rows(gallery, parts, query, n, kin.every())
-    n = min(n, len(gallery))
+    extra, n = kin.every(), min(n, len(gallery))
+    if near is None: return top_rows(gallery, parts, query, n, extra)
     short = max(short or max(200, gallery.total//200), 4*n)
+    there = extra.masked_fill(torch.from_numpy(~gallery.alive), -torch.inf)
+    best, kindred = there.topk(min(LONG*short, len(gallery)))
     def first(q):
         for m in (short, LONG*short):
             rows = indexed_near(near, gallery, q[None], m)[0]
             rows = rows[rows >= 0]
-            product = rows_at(gallery, parts, rows)@q
-            score, i = (product+kin.of(gallery, rows)).topk(min(n, len(rows)))
-            least = product[-(len(rows)//4):].max() if len(rows) < len(gallery) else -torch.inf
-            if len(score) == n and score[-1] >= least: return score, torch.from_numpy(rows)[i]
-        return [t[0] for t in top_rows(gallery, parts, q[None], n, kin.every())]
+            end = (rows_at(gallery, parts, rows[-(len(rows)//4):])@q).max()       # of a list in the index's order
+            rows = np.union1d(rows, kindred[:m].numpy())
+            score, i = (rows_at(gallery, parts, rows)@q + extra[rows]).topk(min(n, len(rows)))
+            sure = len(rows) == len(gallery) or score[-1] >= end + best[min(m, len(best))-1]
+            if len(score) == n and sure: return score, torch.from_numpy(rows)[i]
+        return [t[0] for t in top_rows(gallery, parts, q[None], n, extra)]
     return tuple(map(torch.stack, zip(*map(first, query))))
 
 # %% ../nbs/33_retriever.ipynb #156aa5b5
@@ -729,7 +731,7 @@ def _photos(self, step, adapted):
 # %% ../nbs/33_retriever.ipynb #46348340
 @torch.no_grad()
 def place(self, sketches)->Tensor:
-    "Some sketches as the step in force embeds them, (q, d)"
+    "Some sketches as the step in force embeds them, (q, d); what kinds add is not in it"
     step, adapted, _ = _adapted(self, self.examples)
     return _placed(self, step, adapted, _look(self, sketches))
 

@@ -254,7 +254,9 @@ def best_of(rows, methods=WITHOUT, k:int=5, metric='acc@1', **where)->str:
     return max(methods, key=lambda m: compare(rows, m, m, k, metric=metric, **where)['mean'])
 
 def settings_of(rows)->dict: # 'gallery, sketches' -> rows
-    "Rows by setting: what is searched, and how sketches stand"
+    "Rows by setting: what is searched, and how sketches stand; hands that are dealt in each fold are others"
+    own = rows.fold.astype(str) + ' ' + rows.task
+    rows = rows.assign(task=rows.task.where(rows.gallery_of != 'any', own))
     return {f'{of}, {placement}': r for (of, placement), r in rows.groupby(['gallery_of', 'placement'])}
 
 def by_setting(rows, method=OURS, methods=WITHOUT, k:int=5, metrics=('acc@1', 'acc@10'), **where)->pd.DataFrame:

@@ -467,17 +467,21 @@ def kin_top(
     short = max(short or max(200, gallery.total//200), 4*n)
     there = extra.masked_fill(torch.from_numpy(~gallery.alive), -torch.inf)
     best, kindred = there.topk(min(LONG*short, len(gallery)))
-    def first(q):
-        for m in (short, LONG*short):
-            rows = indexed_near(near, gallery, q[None], m)[0]
-            rows = rows[rows >= 0]
-            end = (rows_at(gallery, parts, rows[-(len(rows)//4):])@q).max()       # of a list in the index's order
-            rows = np.union1d(rows, kindred[:m].numpy())
-            score, i = (rows_at(gallery, parts, rows)@q + extra[rows]).topk(min(n, len(rows)))
-            sure = len(rows) == len(gallery) or score[-1] >= end + best[min(m, len(best))-1]
-            if len(score) == n and sure: return score, torch.from_numpy(rows)[i]
+    def first(q, m):
+        rows = indexed_near(near, gallery, q[None], m)[0]
+        rows = rows[rows >= 0]
+        end = (rows_at(gallery, parts, rows[-(len(rows)//4):])@q).max() + best[min(m, len(best))-1]
+        front = np.append(rows[:m//4], kindred[:m//4])
+        rows = np.union1d(rows, kindred[:m])
+        score, i = (rows_at(gallery, parts, rows)@q + extra[rows]).topk(min(n, len(rows)))
+        at = torch.from_numpy(rows)[i]
+        return score, at, len(at) == n and (score[-1] >= end and np.isin(at, front).all() or len(rows) == len(gallery))
+    def grown(q):
+        for m in short*2**np.arange(5):                                             # up to LONG times as long
+            *top, sure = first(q, int(m))
+            if sure: return top
         return [t[0] for t in top_rows(gallery, parts, q[None], n, extra)]
-    return tuple(map(torch.stack, zip(*map(first, query))))
+    return tuple(map(torch.stack, zip(*map(grown, query))))
 
 # %% ../nbs/33_retriever.ipynb #156aa5b5
 def moved_top(
@@ -680,18 +684,7 @@ def _adapted(self, examples):
     with torch.no_grad(): adapted = rule_of(self.eye.system, step)(_support(self, step, examples))
     return step, adapted, not moves_photos(self.eye.system, step)
 
-# %% ../nbs/33_retriever.ipynb #f409bf34
-@torch.no_grad()
-def _nearest(self, x, n, examples):
-    "Scores and rows (q, n) of the nearest photos to sketches (q, v, d)"
-    step, adapted, still = _adapted(self, examples)
-    if still:
-        where, kin = (self.gallery, *_still(self, step), _placed(self, step, adapted, x), n), _kin(self, step, examples)
-        return kin_top(*where, kin) if kin else still_top(*where)
-    plain = rule_of(self.eye.system, self.before)(_support(self, self.before))
-    before, after = _placed(self, self.before, plain, x), _placed(self, step, adapted, x)
-    return moved_top(self.gallery, *_still(self, self.before), before, after, _photos(self, step, adapted), n)
-
+# %% ../nbs/33_retriever.ipynb #33b00008
 def _kind(self, step, x):
     "What kind of thing photos (..., v, d) of the index show, (..., p)"
     return kind_of(_given(self.eye, step, self.kept, x, PHOTO), *self.eye.system.bank[2:])
@@ -712,11 +705,23 @@ def _asks_kinds(self, step):
 
 @torch.no_grad()
 def _kin(self, step, examples):
-    "Kinds (m, p) of photos to what they add to their scores, (m,); None where a step does not ask, or no photo says"
+    "What kinds add to the scores of photos; None where a step does not ask, or no photo says"
     rule = _asks_kinds(self, step)
     if rule is None or examples is None or examples.photo is None: return None
     (parts, same), shown = _kinds(self, step), _kind(self, step, examples.photo)
     return Kin(parts, lambda y: rule.added(y, shown[None], same)[0])
+
+# %% ../nbs/33_retriever.ipynb #f409bf34
+@torch.no_grad()
+def _nearest(self, x, n, examples):
+    "Scores and rows (q, n) of the nearest photos to sketches (q, v, d)"
+    step, adapted, still = _adapted(self, examples)
+    if still:
+        where, kin = (self.gallery, *_still(self, step), _placed(self, step, adapted, x), n), _kin(self, step, examples)
+        return kin_top(*where, kin) if kin else still_top(*where)
+    plain = rule_of(self.eye.system, self.before)(_support(self, self.before))
+    before, after = _placed(self, self.before, plain, x), _placed(self, step, adapted, x)
+    return moved_top(self.gallery, *_still(self, self.before), before, after, _photos(self, step, adapted), n)
 
 def _placed(self, step, adapted, x):
     "Embeddings (q, d) of sketches (q, v, d)"

@@ -10,11 +10,13 @@ from afgsbir.asking import evaluate
 from afgsbir.base import projections
 from afgsbir.baselines import rule_of
 from afgsbir.core import repo_root, source_root
+from afgsbir.drawings import placed
 from afgsbir.gallery import Gallery, read_rows
 from afgsbir.own import bring
 from afgsbir.pairs import load_collection
-from afgsbir.retriever import Retriever, find_system, released
+from afgsbir.retriever import Retriever, asked_as_tables, find_system, released
 from afgsbir.tasks import tasks_of, with_pairs
+from afgsbir.train import load_tensors, save_tensors
 
 
 @pytest.fixture(scope='module')
@@ -254,6 +256,23 @@ def test_what_is_released_is_kept():
 
 def test_the_door_answers_as_the_tables(tmp_path):
     for ours, theirs in through(load_collection('emoji'), 'emoji', '', tmp_path): assert ours == theirs
+
+
+def test_eval_asks_sketches_as_the_system_does(tmp_path):
+    "A system that centres its sketches is asked with centred ones"
+    emoji = load_collection('emoji')
+    one = next(t for t in tasks_of(emoji, 'test') if len(t.sketches) > 40)
+    for kind in ('photo', 'sketch'): (tmp_path/'some'/kind/'all').mkdir(parents=True)
+    for r in one.gallery.tolist(): Image.fromarray(emoji.photo_pixels[r]).save(tmp_path/f'some/photo/all/{r}.png')
+    for i, r in enumerate(one.photos.tolist()):
+        Image.fromarray(emoji.sketch_pixels[one.sketches[i]]).save(tmp_path/f'some/sketch/all/{r}-{i}.png')
+    bring('some', tmp_path/'some', tmp_path/'prepared', split='test')
+    some = load_collection('some', tmp_path/'prepared')
+    tensors, facts = load_tensors(find_system('emoji'))
+    save_tensors(tensors, tmp_path/'c.safetensors', **facts | dict(placement='centred'))
+    told = lambda c, system: [r['acc@1'] for r in asked_as_tables(c, system, (1,), n_draws=4)]
+    asked = told(some, tmp_path/'c.safetensors')
+    assert asked == told(placed(some, 'centred'), 'emoji') != told(some, 'emoji')
 
 
 def test_the_door_answers_as_the_tables_on_photos(tmp_path):

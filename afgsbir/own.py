@@ -86,23 +86,26 @@ def _delimiter(file, head):
     return found
 
 # %% ../nbs/07_own.ipynb #d0070011
-def _columns(file, names):
+def _columns(file, names, needs):
     "The columns of a CSV; those that are missing are refused, others told"
     names = [n.strip().lower() for n in names or ()]
-    lacks = [c for c in _READ[:2] if c not in names]
-    if lacks: raise InputError(f'{file}: lacks the column {lacks[0]!r}; its first line names sketch,photo')
+    lacks = [c for c in needs if c not in names]
+    if lacks: raise InputError(f'{file}: lacks the column {lacks[0]!r}; its first line names {",".join(needs)}')
     twice = [c for c in _READ if names.count(c) > 1]
     if twice: raise InputError(f'{file}: has two columns {twice[0]!r}; remove one')
     for n in names:
         if n not in _READ: print(f'{file}: the column {n!r} is not read')
     return names
 
-def csv_lines(file):
+def csv_lines(
+    file,
+    needs=_READ[:2], # columns that must be there
+)->list:
     "(line number, column -> text) of every line that says something"
     text, found = _text(file), []
     lines = csv.DictReader(io.StringIO(text, newline=''), delimiter=_delimiter(file, text.partition('\n')[0]))
     try:
-        lines.restval, lines.fieldnames = '', _columns(file, lines.fieldnames)
+        lines.restval, lines.fieldnames = '', _columns(file, lines.fieldnames, needs)
         found = [(lines.line_num, line) for line in lines]
     except csv.Error as e: raise InputError(f'{file}: line {lines.line_num}: {e}; mend it') from e
     for n, line in found:

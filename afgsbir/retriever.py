@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LARGE', 'PARTS', 'ADAPTATION', 'released', 'find_system', 'Eye', 'features_of_pictures', 'moves_photos', 'kept_kind',
            'photos_in', 'Indexed', 'about_index', 'index_photos', 'still_embeddings', 'top_rows', 'rows_at', 'near_of',
-           'still_top', 'Kin', 'kin_top', 'moved_top', 'Examples', 'read_examples', 'Answer', 'Retriever', 'open_index',
+           'still_top', 'kin_top', 'moved_top', 'Examples', 'read_examples', 'Answer', 'Retriever', 'open_index',
            'index', 'remove', 'place', 'prepare', 'search', 'examples_of', 'adapt', 'Check', 'check', 'evaluate_pairs',
            'save', 'with_adaptation', 'asked_as_tables']
 
@@ -450,30 +450,24 @@ def still_top(
     return score, rows
 
 # %% ../nbs/33_retriever.ipynb #33b00006
-class Kin(NamedTuple):
-    "What their kinds add to the scores of photos"
-    parts: list   # the kinds of all photos (rows, p), one part per segment
-    added: object # kinds (m, p) to what they add, (m,)
-
-    def every(self): return torch.cat([self.added(torch.from_numpy(p)) for p in self.parts])
-
 def kin_top(
     gallery, parts, near, query:Tensor, n:int, # as `still_top` takes them
-    kin:Kin, short:int=0,
+    extra:Tensor,   # (rows,) what their kinds add to the scores of photos
+    short:int=0,
 )->tuple:           # scores (q, n), rows (q, n), best first
     "The n rows with the largest sums of product and what their kind adds"
-    extra, n = kin.every(), min(n, len(gallery))
+    n = min(n, len(gallery))
     if near is None: return top_rows(gallery, parts, query, n, extra)
     short = max(short or max(200, gallery.total//200), 4*n)
     there = extra.masked_fill(torch.from_numpy(~gallery.alive), -torch.inf)
     best, kindred = there.topk(min(LONG*short, len(gallery)))
     def first(q, m):
         rows = indexed_near(near, gallery, q[None], m)[0]
-        rows = rows[rows >= 0]
-        end = (rows_at(gallery, parts, rows[-(len(rows)//4):])@q).max() + best[min(m, len(best))-1]
-        front = np.append(rows[:m//4], kindred[:m//4])
-        rows = np.union1d(rows, kindred[:m])
-        score, i = (rows_at(gallery, parts, rows)@q + extra[rows]).topk(min(n, len(rows)))
+        near_by = rows[rows >= 0]
+        rows, front = np.union1d(near_by, kindred[:m]), np.append(near_by[:m//4], kindred[:m//4])
+        product = rows_at(gallery, parts, rows)@q
+        end = product[np.searchsorted(rows, near_by[-(len(near_by)//4):])].max() + best[min(m, len(best))-1]
+        score, i = (product + extra[rows]).topk(min(n, len(rows)))
         at = torch.from_numpy(rows)[i]
         return score, at, len(at) == n and (score[-1] >= end and np.isin(at, front).all() or len(rows) == len(gallery))
     def grown(q):
@@ -518,7 +512,7 @@ class Examples(NamedTuple):
 # %% ../nbs/33_retriever.ipynb #79e478a1
 def _from_disk(place):
     "Pairs of a CSV file, of a folder with photo/ and sketch/, or the sketches of any other folder"
-    if not place.is_dir(): return [_example(place, n, line) for n, line in csv_lines(place)]
+    if not place.is_dir(): return [_example(place, n, line) for n, line in csv_lines(place, ('sketch',))]
     try: find_tree(place)
     except InputError as e:
         if 'holds no photo/' not in str(e): raise
@@ -532,7 +526,7 @@ def _from_disk(place):
 def _example(file, n, line):
     "One line of a CSV; a photo that is no file is a name of the index"
     if not line['sketch']: raise InputError(f'{file}: line {n}: names no sketch; add it or remove the line')
-    sketch, photo = (_spelled(file.parent/line[c]) if line[c] else None for c in ('sketch', 'photo'))
+    sketch, photo = (_spelled(file.parent/line[c]) if line.get(c) else None for c in ('sketch', 'photo'))
     return sketch, photo if photo is None or photo.exists() else line['photo']
 
 def _spelled(path):
@@ -541,6 +535,10 @@ def _spelled(path):
     return next((p for p in both if p.exists()), path)
 
 # %% ../nbs/33_retriever.ipynb #79e478a3
+def _as_pair(item):
+    "Two names of files in a list, as JSON has pairs, are a pair; anything else is as it was"
+    return tuple(item) if isinstance(item, list) and len(item) == 2 and all(isinstance(x, (str, Path)) for x in item) else item
+
 def _is_pair(item):
     return isinstance(item, tuple) and len(item) == 2 and not isinstance(item[0], (int, float))
 
@@ -550,7 +548,8 @@ def read_examples(
     "Examples as pairs"
     if isinstance(source, (str, Path)): source = _from_disk(Path(source))
     if _is_pair(source): raise InputError('examples: a pair alone; give a list of pairs')
-    pairs = [i if _is_pair(i) else (i, None) for i in (source.items() if isinstance(source, dict) else source)]
+    source = map(_as_pair, source.items() if isinstance(source, dict) else source)
+    pairs = [i if _is_pair(i) else (i, None) for i in source]
     if not pairs: raise InputError('no examples; give one pair or more')
     alone = [str(s)[:80] for s, p in pairs if p is None]
     if not alone or len(alone) == len(pairs): return pairs
@@ -612,7 +611,13 @@ class Retriever:
         if self.gallery is None: raise InputError('no index yet; call index(photos, to=...) or over(folder)')
         return self.gallery
 
-    def __len__(self): return len(self._ready)
+    @property
+    def _now(self):
+        "The index as it is on disk: others may have changed it since"
+        if self._ready.stale: self.gallery = self.over(self.gallery.folder).gallery
+        return self.gallery
+
+    def __len__(self): return len(self._now)
 
 # %% ../nbs/33_retriever.ipynb #5218cda1
 def open_index(cls, index, device='auto'):
@@ -634,7 +639,7 @@ def index(self, source, to, on_error='stop', dtype='', bar=True)->Indexed:
 
 def remove(self, names):
     "Take photos out of the index; no file of theirs is touched"
-    self.gallery = delete(self._ready, [names] if isinstance(names, str) else list(names))
+    self.gallery = delete(self._now, [names] if isinstance(names, str) else list(names))
 
 Retriever.open, Retriever.index, Retriever.remove = classmethod(open_index), index, remove
 
@@ -705,11 +710,15 @@ def _asks_kinds(self, step):
 
 @torch.no_grad()
 def _kin(self, step, examples):
-    "What kinds add to the scores of photos; None where a step does not ask, or no photo says"
+    "What kinds add to the scores of photos, (rows,); None where a step does not ask, or no photo says"
     rule = _asks_kinds(self, step)
     if rule is None or examples is None or examples.photo is None: return None
+    card, whose, kin = self.known.get('kin', (None, None, None))        # that of whoever asked last
+    if card == self.gallery.card and whose is examples: return kin
     (parts, same), shown = _kinds(self, step), _kind(self, step, examples.photo)
-    return Kin(parts, lambda y: rule.added(y, shown[None], same)[0])
+    kin = torch.cat([rule.added(torch.from_numpy(p), shown[None], same)[0] for p in parts])
+    self.known['kin'] = self.gallery.card, examples, kin
+    return kin
 
 # %% ../nbs/33_retriever.ipynb #f409bf34
 @torch.no_grad()
@@ -718,7 +727,7 @@ def _nearest(self, x, n, examples):
     step, adapted, still = _adapted(self, examples)
     if still:
         where, kin = (self.gallery, *_still(self, step), _placed(self, step, adapted, x), n), _kin(self, step, examples)
-        return kin_top(*where, kin) if kin else still_top(*where)
+        return still_top(*where) if kin is None else kin_top(*where, kin)
     plain = rule_of(self.eye.system, self.before)(_support(self, self.before))
     before, after = _placed(self, self.before, plain, x), _placed(self, step, adapted, x)
     return moved_top(self.gallery, *_still(self, self.before), before, after, _photos(self, step, adapted), n)
@@ -737,11 +746,13 @@ def _photos(self, step, adapted):
 @torch.no_grad()
 def place(self, sketches)->Tensor:
     "Some sketches as the step in force embeds them, (q, d); what kinds add is not in it"
+    self._now
     step, adapted, _ = _adapted(self, self.examples)
     return _placed(self, step, adapted, _look(self, sketches))
 
 def prepare(self):
     "Do now what the first search would do once: embed the photos, and index them where they are many"
+    self._now
     for step in dict.fromkeys((self.before, self.step)):
         _still(self, self.before if moves_photos(self.eye.system, step) else step); _support(self, step)
         if _asks_kinds(self, step): _kinds(self, step)
@@ -798,7 +809,7 @@ def adapt(self,
     examples,  # pairs (sketch, photo), sketches alone where the step allows it, or a CSV file; see `read_examples`
 ):
     "A retriever over the same index that has been shown some examples"
-    self._ready
+    self._now
     return self._with(examples=examples_of(self, examples))
 
 Retriever.adapt = adapt
@@ -835,7 +846,7 @@ def _rank(self, x, own, examples):
     q = beside(adapted.queries(_given(self.eye, step, self.kept, x, SKETCH)))[0]
     kin = _kin(self, step, examples) if still else None
     every, others = torch.cat([(q@p.T)[0] for p in parts]), torch.from_numpy(self.gallery.alive.copy())
-    if kin: every = every+kin.every()
+    if kin is not None: every = every+kin
     marks = [_content(m) for part in self.gallery.marks for m in part]
     others[[i for i, m in enumerate(marks) if m == marks[own]]] = False
     return 1+int((every[others] >= every[own]).sum())
@@ -844,6 +855,7 @@ def check(self)->Check:
     "Whether adapting to the pairs it was shown helps, leaving each photo out in turn"
     e = self.examples
     if e is None or e.photo is None: raise InputError('check needs pairs; adapt to some first')
+    self._now
     rows = [_contents(self).get(c, -1) for c in e.contents]
     here = [i for i, r in enumerate(rows) if r >= 0]
     if not here or len(set(e.contents)) < 2:
@@ -864,7 +876,7 @@ def _as_task(self, pairs, name=''):
     found = [('', -1) if p is None else _found(self, p) for p in photos]
     absent = next((i for i, (_, row) in enumerate(found, 1) if row < 0), 0)
     if absent: raise InputError(f'pair {absent}: its photo is not in the index; index it first')
-    marks, first = [_content(m) for part in self._ready.marks for m in part], {}
+    marks, first = [_content(m) for part in self._now.marks for m in part], {}
     for r in np.flatnonzero(self.gallery.alive).tolist(): first.setdefault(marks[r] or r, r)
     rows, alive = [first.get(content, row) for content, row in found], torch.tensor(sorted(first.values()))
     every = read_rows(self.gallery, np.arange(self.gallery.total)).unflatten(1, (self.eye.views, -1))

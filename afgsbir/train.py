@@ -185,11 +185,11 @@ def load_tensors(file):
     try:
         with safe_open(str(file), 'pt') as f:
             tensors, facts = {n: f.get_tensor(n) for n in f.keys()}, dict(json.loads((f.metadata() or {})['facts']))
-    except FileNotFoundError: raise InputError(f'{file}: no such system; fit it first (40_train or 42_fit)')
-    except Exception as e: raise InputError(f'{file}: not a system of ours; fit it again') from e
+    except FileNotFoundError: raise InputError(f'{file}: no such file; make it with a run of 40_train or 42_fit, or with adapt and save')
+    except Exception as e: raise InputError(f'{file}: not a system of ours, nor an adaptation; make it again') from e
     for name, t in tensors.items(): finite(t, f'{file}: {name}')
     if facts.pop('digest', mark := _digest(tensors)) == mark: return tensors, facts
-    raise InputError(f'{file}: its bytes changed since it was written; fit it again')
+    raise InputError(f'{file}: its bytes changed since it was written; make it again')
 
 # %% ../nbs/30_train.ipynb #58b9944b
 def local_backbone(

@@ -89,6 +89,7 @@ WRONG = {   # what is wrong: the command, `~` being the folder; what is said
     'an empty sketch': ('search ~/nfc/\u00e9.png --in ~/my.index', '\u00e9.png'),
     'no photos asked for': ('search ~/sketch.png --in ~/my.index -n 0', '-n'),
     'an adaptation that is none': ('search ~/sketch.png --in ~/my.index --with ~/pairs.csv', 'not a system of ours'),
+    'an adaptation that is not there': ('search ~/sketch.png --in ~/my.index --with ~/none.safetensors', 'no such file; make it with'),
     'a system as adaptation': ('search ~/sketch.png --in ~/my.index --with ~/emoji.safetensors', 'holds no adaptation'),
     'no pairs': ('adapt ~/none.csv --in ~/my.index --to ~/x', 'none.csv'),
     'pairs without a line': ('adapt ~/none/0.csv --in ~/my.index --to ~/x', '0.csv'),

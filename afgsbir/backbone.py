@@ -212,6 +212,17 @@ def _grid_stages(
     "Pool each stage on a grid, norm it, and put the stages side by side"
     return torch.cat([_unit_norm(_pool_maps(m, f'grid{grid}')) for m in maps], 1)/len(maps)**.5
 
+# %% ../nbs/10_backbone.ipynb #10b00002
+def _moved(
+    maps:Tensor, # (n, c, h, w)
+    scale, right, down, # of what they show; the last two in sides of the frame
+)->Tensor:
+    "Maps as those of a picture that was scaled about the middle, then moved"
+    theta = torch.tensor([[1/scale, 0, -2*right/scale], [0, 1/scale, -2*down/scale]]).expand(len(maps), 2, 3)
+    grid = F.affine_grid(theta.to(maps), maps.shape, align_corners=False)
+    return F.grid_sample(maps, grid, padding_mode='border', align_corners=False)
+
+
 # %% ../nbs/10_backbone.ipynb #ca84fb3f
 class GridEncoder(nn.Module):
     "F with nothing to train: the last stages of a frozen backbone on a grid"
@@ -220,17 +231,28 @@ class GridEncoder(nn.Module):
         depth:int=7,  # stages used
         grid:int=6,   # cells per side
         last:int=3,   # stages pooled
+        places:bool=False, # whether a drawing whose place tells nothing is asked from several
     ):
         super().__init__()
         self.name, self.cut, self.grid, self.last = f'{backbone.name} {last}xgrid{grid}', depth, grid, last
+        self.places = places
         stages = _folded_stages(backbone.stages[:depth])
         self.frozen = nn.Sequential(Normalise(backbone), *stages).eval().requires_grad_(False)
 
     @torch.no_grad()
-    def maps(self, pixels):
-        "Pixels in 0..1, (n, 3, h, w), to features (n, dim) of unit length"
+    def stages(self, pixels):
+        "Maps of the last stages, of pixels in 0..1, (n, 3, h, w)"
         maps = [pixels]
         for stage in self.frozen: maps = [*maps, stage(maps[-1])][-self.last:]
-        return _grid_stages(maps, self.grid)
+        return maps
+
+    def maps(self, pixels):
+        "Pixels to features (n, dim) of unit length"
+        return _grid_stages(self.stages(pixels), self.grid)
+
+    def placed(self, pixels, places):
+        "Features (n, places, dim) of drawings as if they stood elsewhere, larger or smaller: their maps are moved instead"
+        maps = self.stages(pixels)
+        return torch.stack([_grid_stages([_moved(m, *place) for m in maps], self.grid) for place in places], 1)
 
     def forward(self, maps): return maps

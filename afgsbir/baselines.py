@@ -85,14 +85,14 @@ class System(NamedTuple):
     facts: dict = {}    # what it was fitted on, and how
 
     def features(self, collection, tasks, views=1, device='cpu'):
-        "F's features of the pictures that some tasks need, (n, views, dim)"
+        "F's features of the pictures that some tasks need, (n, views, dim); of sketches in several places (n, places*views, dim)"
         maps = open_maps(collection, self.encoder, self.size, self.views, device)
         return features_of(self.encoder.to(device), maps, tasks, views, device)
 
 # %% ../nbs/32_baselines.ipynb #dd21a881
-def grid_encoder(backbone='efficientnet_lite2', depth=7, grid=6, size=192, last=3):
+def grid_encoder(backbone='efficientnet_lite2', depth=7, grid=6, size=192, last=3, places=False):
     "F of a closed-form base; `size` belongs to its input"
-    return GridEncoder(load_backbone(backbone), depth, grid, last)
+    return GridEncoder(load_backbone(backbone), depth, grid, last, places)
 
 # %% ../nbs/32_baselines.ipynb #e092a128
 def untrained(**options)->System:

@@ -62,9 +62,13 @@ class Steps(nn.Module):
 # %% ../nbs/24_centre.ipynb #493aa436
 def _share(logit): return 0. if logit is None else logit.sigmoid()   # of a part: none where it is off
 
+def _every_place(move, x):
+    "A move (r, 1, v, d) of sketches (n, v, d), or of the p*v views of such that ask from p places"
+    return move.repeat(1, 1, x.shape[-2]//move.shape[-2], 1) if torch.is_tensor(move) and move.ndim > 1 else move
+
 def _placed(x, kind, move, fast):
     "Unit-length embeddings (r, n, v, d): sketches moved, and every view by its own adapted M"
-    z = x[None]-move if kind == SKETCH else x[None]
+    z = x[None]-_every_place(move, x) if kind == SKETCH else x[None]
     if fast:
         views = zip(fast, z.unbind(-2))
         z = torch.stack([project_fast(f, t.expand(len(f.weight), -1, -1), kind) for f, t in views], -2)
@@ -87,16 +91,19 @@ class Centre(nn.Module):
         self.belonging = Belonging() if belonging else None
 
     def moved(self, support:Support):
-        "What to subtract from the task's sketches, (r, 1, v, d)"
+        "What to subtract from the task's sketches, (r, 1, v, d); where they ask from several places, from each, (r, 1, p*v, d)"
         prior, gallery = _share(self.gallery), support.gallery
         if not self.centre: return prior*gallery.mean(-3, keepdim=True)
-        return task_centre(support.sketch, gallery, self.log_kappa.exp(), prior, _share(self.mirror))
+        by_place = support.sketch.unflatten(-2, (-1, gallery.shape[-2])).movedim(-3, -4)                    # (r, p, k, v, d)
+        move = task_centre(by_place, gallery, self.log_kappa.exp(), prior, _share(self.mirror))
+        return move.movedim(-4, -3).flatten(-3, -2)
 
 # %% ../nbs/24_centre.ipynb #24c00001
 def _adapt(self, support:Support)->Adapted:
     "Projections to unit-length embeddings, hubs as they are"
     move, fast = self.moved(support), []
     if self.inner is not None:
+        if support.sketch.shape != support.photo.shape: raise InputError('steps on M take sketches in one place; leave places off')
         views = zip((support.sketch-move).unbind(-2), support.photo.unbind(-2))
         fast = [self.inner(sketch, photo, support.ids) for sketch, photo in views]
     return Adapted(*(partial(_placed, kind=kind, move=move, fast=fast) for kind in (SKETCH, PHOTO)))

@@ -27,16 +27,19 @@ class Part(NamedTuple):
     bank: Bank  # of the tasks that M was fitted on
 
 # %% ../nbs/35_crossfit.ipynb #bac4d956
-def project_part(x, seen, new, **options):
-    "M fitted on `seen`, and the tasks `new` as it projects them"
+def project_part(x, seen, new, placed=(), **options):
+    "M fitted on `seen`, and the tasks `new` as it projects them; the bank holds sketches as drawn and as `placed`"
     params = fit_base(x, seen, **options)
-    z = projections(params, x, seen+new)
-    return params, Part(new, z, _bank(z, seen))
+    z, views = projections(params, x, seen+new), x.photos.shape[1]
+    elsewhere = [projections(params, p._replace(sketches=p.sketches[:, :views]), seen) for p in placed]    # the first place
+    return params, Part(new, z, _bank(z, seen, elsewhere))
 
-def _bank(z, seen):
+def _bank(z, seen, elsewhere=()):
     "What a rule knows of the tasks that M was fitted on"
     weight, bias = kinds(z.photos, seen)
-    return make_bank(z.sketches, seen, rng('bank'))._replace(kinds=weight, kinds_bias=bias)
+    drawn, each = rng('bank'), 5 if elsewhere else 7
+    some = [make_bank(p.sketches, seen, drawn, each) for p in (z, *elsewhere)]
+    return Bank(*map(torch.cat, list(zip(*some))[:2]), weight, bias)
 
 # %% ../nbs/35_crossfit.ipynb #0e5d2425
 def _restrict(task, photos):
@@ -71,7 +74,7 @@ def cross_fit(
     for held in np.array_split(rng('cross-fit', seed).permutation(len(tasks)), folds):
         new, seen = [tasks[i] for i in sorted(held)], [t for i, t in enumerate(tasks) if i not in set(held)]
         for a, b in _disjoint_photos(seen, new, seed):
-            parts += _settings(*project_part(x, a, b, **options), placed, gallery_of)
+            parts += _settings(*project_part(x, a, b, placed, **options), placed, gallery_of)
     return parts
 
 def _settings(params, part, placed=(), gallery_of=('category',)):
@@ -182,11 +185,11 @@ def _hub_scores(rule, part, task, d, still={}):
     given = support_of(part.z, task, d.support)
     plain = rule.adapt(given)
     q, g = plain.queries(part.z.sketches[task.sketches]), plain.photos(given.gallery)
-    similar = q.shape[-2]*compare_views(q, g).expand(len(d.support), -1, -1)
+    views, similar = g.shape[-2], g.shape[-2]*compare_views(q, g).expand(len(d.support), -1, -1)
     reach = {n: r[:, task.gallery] for n, r in still.items()} or _reach(rule, part, g)
     out = torch.zeros(len(similar), len(task.gallery), dtype=torch.bool).scatter(1, task.own[d.support], True)
     kin = rule.kin(given.gallery, given, part.bank)
-    if kin is not None: similar = similar + q.shape[-2]*kin[:, None]             # once for every view that is summed
+    if kin is not None: similar = similar + views*kin[:, None]                   # once for every view that is summed
     return [np.mean([_score(similar - w*reach[n][:, None], task, d, o) for o in (None, out)]) for w, n in HUBS]
 
 # %% ../nbs/35_crossfit.ipynb #ef6edaf4

@@ -331,7 +331,7 @@ def placed(
     if placement == 'drawn': return collection
     if placement not in PLACEMENTS: raise InputError(f'placement={placement!r}: choose among {", ".join(PLACEMENTS)}')
     was = f'{placement} {FILL} {collection.card["hash"]}'
-    card = collection.card | dict(hash=hashlib.sha256(was.encode()).hexdigest())
+    card = collection.card | dict(placement=placement, hash=hashlib.sha256(was.encode()).hexdigest())
     return collection._replace(sketch_pixels=centred(collection.sketch_pixels), card=card)
 
 # %% ../nbs/06_drawings.ipynb #5a5f0030

@@ -24,7 +24,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from .asking import beside, evaluate
+from .asking import beside, best_place, evaluate
 from .base import PHOTO, SKETCH, project, projections
 from .baselines import System, load_system, on_projections, rule_of, steps_of, system_files
 from .belonging import alike, kind_of
@@ -37,7 +37,7 @@ from .own import csv_lines, find_tree, scan_folder
 from .pairs import _id, list_pictures
 from .tasks import Features, Support, Task, tasks_of, with_pairs
 from .train import load_tensors, save_tensors
-from .views import to_pixels, view
+from .views import look, places_of, to_pixels, view
 
 # %% ../nbs/33_retriever.ipynb #be968c13
 def _shelf(): return Path(import_module('afgsbir').__file__).parent/'systems'
@@ -88,12 +88,16 @@ class Eye(NamedTuple):
 def features_of_pictures(
     eye:Eye,
     pictures:np.ndarray, # uint8, (n, side, side) sketches or (n, side, side, 3) photos
-)->Tensor:               # (n, views, dim)
+)->Tensor:               # (n, views, dim); of sketches in several places (n, places*views, dim)
     "F's features, as chapter 11 computes those of a collection"
     encoder, x = eye.system.encoder, to_pixels(pictures, eye.system.size)
-    both = torch.cat([view(x, v, [()]*len(x)) for v in range(eye.views)]).contiguous(memory_format=torch.channels_last)
-    x = finite(encoder(encoder.maps(both.to(eye.device)).half().float()).cpu(), 'features of pictures')
-    return x.unflatten(0, (eye.views, -1)).transpose(0, 1)
+    places = places_of(encoder, eye.placement) if pictures.ndim == 3 else ()
+    if places: x = torch.stack([look(encoder, x.to(eye.device), v, [()]*len(x), places) for v in range(eye.views)], 2)
+    else:
+        both = torch.cat([view(x, v, [()]*len(x)) for v in range(eye.views)]).contiguous(memory_format=torch.channels_last)
+        x = encoder.maps(both.to(eye.device)).unflatten(0, (1, eye.views, -1)).movedim(2, 0)
+    x = x.flatten(0, 2).half().float()
+    return finite(encoder(x).cpu(), 'features of pictures').unflatten(0, (len(pictures), -1))
 
 # %% ../nbs/33_retriever.ipynb #6f577663
 def moves_photos(
@@ -378,14 +382,15 @@ def _kept_parts(gallery, key, make):
 def top_rows(
     gallery:Gallery,
     parts:list,    # of (rows, d), one per segment
-    query:Tensor,  # (q, d)
+    query:Tensor,  # (q, d), or (q, places, d)
     n:int,
     extra=None,    # (rows,) added to every product with a row
 )->tuple:          # scores (q, n), rows (q, n), best first
     "The n rows with the largest products, deleted ones left out"
+    if query.ndim == 2: query = query[:, None]
     best, at, n = [], [], min(n, len(gallery))
     for start, part in zip(gallery.starts, parts):
-        score = query@torch.from_numpy(part).T
+        score = best_place(query@torch.from_numpy(part).T)
         if extra is not None: score += extra[start:start+len(part)]
         score[:, torch.from_numpy(~gallery.alive[start:start+len(part)])] = -torch.inf
         top, i = score.topk(min(n, len(part)), 1)
@@ -451,23 +456,26 @@ def still_top(
 
 # %% ../nbs/33_retriever.ipynb #33b00006
 def kin_top(
-    gallery, parts, near, query:Tensor, n:int, # as `still_top` takes them
-    extra:Tensor,   # (rows,) what their kinds add to the scores of photos
+    gallery, parts, near, # as `still_top` takes them
+    query:Tensor,   # (q, d), or (q, places, d)
+    n:int,
+    extra:Tensor=None, # (rows,) what their kinds add to the scores of photos
     short:int=0,
 )->tuple:           # scores (q, n), rows (q, n), best first
-    "The n rows with the largest sums of product and what their kind adds"
-    n = min(n, len(gallery))
+    "The n rows with the largest sums of the product in the best place and what their kind adds"
+    if query.ndim == 2: query = query[:, None]
+    n, extra = min(n, len(gallery)), torch.zeros(gallery.total) if extra is None else extra
     if near is None: return top_rows(gallery, parts, query, n, extra)
     short = max(short or max(200, gallery.total//200), 4*n)
     there = extra.masked_fill(torch.from_numpy(~gallery.alive), -torch.inf)
     best, kindred = there.topk(min(LONG*short, len(gallery)))
     def first(q, m):
-        rows = indexed_near(near, gallery, q[None], m)[0]
-        near_by = rows[rows >= 0]
-        rows, front = np.union1d(near_by, kindred[:m]), np.append(near_by[:m//4], kindred[:m//4])
-        product = rows_at(gallery, parts, rows)@q
-        end = product[np.searchsorted(rows, near_by[-(len(near_by)//4):])].max() + best[min(m, len(best))-1]
-        score, i = (product + extra[rows]).topk(min(n, len(rows)))
+        lists = [found[found >= 0] for found in indexed_near(near, gallery, q, m)]              # one a place
+        rows, front = np.union1d(np.concatenate(lists), kindred[:m]), np.concatenate([t[:m//4] for t in (*lists, kindred)])
+        product = q@rows_at(gallery, parts, rows).T
+        ends = [p[np.searchsorted(rows, found[-(len(found)//4):])].max() for p, found in zip(product, lists)]
+        end = max(ends) + best[min(m, len(best))-1]
+        score, i = (best_place(product) + extra[rows]).topk(min(n, len(rows)))
         at = torch.from_numpy(rows)[i]
         return score, at, len(at) == n and (score[-1] >= end and np.isin(at, front).all() or len(rows) == len(gallery))
     def grown(q):
@@ -727,14 +735,15 @@ def _nearest(self, x, n, examples):
     step, adapted, still = _adapted(self, examples)
     if still:
         where, kin = (self.gallery, *_still(self, step), _placed(self, step, adapted, x), n), _kin(self, step, examples)
-        return still_top(*where) if kin is None else kin_top(*where, kin)
+        if kin is None and where[-2].shape[1] == 1: return still_top(*where[:-2], where[-2][:, 0], n)
+        return kin_top(*where, kin)
     plain = rule_of(self.eye.system, self.before)(_support(self, self.before))
-    before, after = _placed(self, self.before, plain, x), _placed(self, step, adapted, x)
+    before, after = (_placed(self, s, a, x)[:, 0] for s, a in ((self.before, plain), (step, adapted)))
     return moved_top(self.gallery, *_still(self, self.before), before, after, _photos(self, step, adapted), n)
 
 def _placed(self, step, adapted, x):
-    "Embeddings (q, d) of sketches (q, v, d)"
-    return beside(adapted.queries(_given(self.eye, step, self.kept, x, SKETCH)))[0]
+    "Embeddings (q, places, d) of sketches (q, places*v, d)"
+    return beside(adapted.queries(_given(self.eye, step, self.kept, x, SKETCH))[0].unflatten(-2, (-1, self.eye.views)))
 
 def _photos(self, step, adapted):
     "Rows of the index (m, ...) to adapted embeddings (m, d)"
@@ -745,7 +754,7 @@ def _photos(self, step, adapted):
 # %% ../nbs/33_retriever.ipynb #46348340
 @torch.no_grad()
 def place(self, sketches)->Tensor:
-    "Some sketches as the step in force embeds them, (q, d); what kinds add is not in it"
+    "Some sketches as the step in force embeds them, (q, places, d); what kinds add is not in it"
     self._now
     step, adapted, _ = _adapted(self, self.examples)
     return _placed(self, step, adapted, _look(self, sketches))
@@ -843,9 +852,9 @@ def _rank(self, x, own, examples):
     step, adapted, still = _adapted(self, examples)
     if still: parts = [torch.from_numpy(p) for p in _still(self, step)[0]]
     else: parts = [_photos(self, step, adapted)(x) for _, x in blocks(self.gallery)]
-    q = beside(adapted.queries(_given(self.eye, step, self.kept, x, SKETCH)))[0]
+    q = _placed(self, step, adapted, x)
     kin = _kin(self, step, examples) if still else None
-    every, others = torch.cat([(q@p.T)[0] for p in parts]), torch.from_numpy(self.gallery.alive.copy())
+    every, others = torch.cat([best_place(q@p.T)[0] for p in parts]), torch.from_numpy(self.gallery.alive.copy())
     if kin is not None: every = every+kin
     marks = [_content(m) for part in self.gallery.marks for m in part]
     others[[i for i, m in enumerate(marks) if m == marks[own]]] = False

@@ -251,7 +251,7 @@ class GridEncoder(nn.Module):
         return _grid_stages(self.stages(pixels), self.grid)
 
     def placed(self, pixels, places):
-        "Features (n, places, dim) of drawings as if they stood elsewhere, larger or smaller: their maps are moved instead"
+        "Features (n, places, dim) of drawings as if they stood elsewhere: their maps are moved instead"
         maps = self.stages(pixels)
         return torch.stack([_grid_stages([_moved(m, *place) for m in maps], self.grid) for place in places], 1)
 

@@ -85,7 +85,7 @@ class System(NamedTuple):
     facts: dict = {}    # what it was fitted on, and how
 
     def features(self, collection, tasks, views=1, device='cpu'):
-        "F's features of the pictures that some tasks need, (n, views, dim); of sketches in several places (n, places*views, dim)"
+        "F's features of what tasks need, (n, views, dim); of sketches in several places (n, places*views, dim)"
         maps = open_maps(collection, self.encoder, self.size, self.views, device)
         return features_of(self.encoder.to(device), maps, tasks, views, device)
 

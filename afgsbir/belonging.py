@@ -82,6 +82,13 @@ class Belonging(nn.Module):
         mean = (cos*two).sum((1, 2))/2/(pairs+DOUBT)
         return torch.where(pairs > 0, ((mean-self.agree)*self.log_trust.exp()).sigmoid(), 0.)[:, None]
 
+    def heard(self, support, weight, bias):
+        "How far the sketches' word is taken, in 0..1, (r, 1): in a mixed gallery one photo says neither kind nor hand"
+        shown, same = kind_of(support.photo, weight, bias), support.alike
+        if same is None: same = alike(kind_of(support.gallery, weight, bias).sum(0), len(support.gallery))
+        lone = (shown@shown.mT >= SAME).flatten(1).all(1, keepdim=True)
+        return torch.where(lone, 1-self.mixed(same), 1.)
+
     def added(self, y, shown, alike):
         "To the scores of a gallery's photos, (r, m), never above 0; from kinds (m, p) and the support's (r, k, p)"
         strength = self.log_weight.exp()*self.agreed(shown)*self.mixed(alike)

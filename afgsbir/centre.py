@@ -29,9 +29,10 @@ def task_centre(
     kappa,           # sketches that the prior is worth, > 0
     prior=0.,        # lambda: how much of the gallery's centre the prior is
     mirror=0.,       # omega in 0..1: how much the other views' centres join in
+    heard=1.,        # in 0..1: how far the support's word is taken
 )->Tensor:           # (..., 1, v, d) what to subtract from every sketch of the task
     "Posterior mean of the task's centre: one gradient step on the bias with rate k/(k+kappa)"
-    k, mean = support.shape[-3], support.mean(-3, keepdim=True)
+    k, mean = heard*support.shape[-3], support.mean(-3, keepdim=True)
     mean = (1-mirror)*mean + mirror*mean.mean(-2, keepdim=True)
     return (k*mean + kappa*prior*gallery.mean(-3, keepdim=True))/(k + kappa)
 
@@ -90,20 +91,27 @@ class Centre(nn.Module):
         self.inner = Steps(steps, 1 if steps == 'triplet' else n_steps) if steps else None
         self.belonging = Belonging() if belonging else None
 
-    def moved(self, support:Support):
-        "What to subtract from the task's sketches, (r, 1, v, d); where they ask from several places, from each, (r, 1, p*v, d)"
+    def heard(self, support, bank):
+        "How far the support's word is taken, (r, 1, 1, 1, 1); all of it where kinds are not asked"
+        if self.belonging is None or bank is None or support.photo is None: return 1.
+        return self.belonging.heard(support, bank.kinds, bank.kinds_bias)[..., None, None, None]
+
+    def moved(self, support:Support, bank=None):
+        "What to subtract from the task's sketches, (r, 1, v, d); of several places (r, 1, p*v, d)"
         prior, gallery = _share(self.gallery), support.gallery
         if not self.centre: return prior*gallery.mean(-3, keepdim=True)
-        by_place = support.sketch.unflatten(-2, (-1, gallery.shape[-2])).movedim(-3, -4)                    # (r, p, k, v, d)
-        move = task_centre(by_place, gallery, self.log_kappa.exp(), prior, _share(self.mirror))
+        by_place = support.sketch.unflatten(-2, (-1, gallery.shape[-2])).movedim(-3, -4)   # (r, p, k, v, d)
+        shares = dict(heard=self.heard(support, bank), prior=prior, mirror=_share(self.mirror))
+        move = task_centre(by_place, gallery, self.log_kappa.exp(), **shares)
         return move.movedim(-4, -3).flatten(-3, -2)
 
 # %% ../nbs/24_centre.ipynb #24c00001
-def _adapt(self, support:Support)->Adapted:
+def _adapt(self, support:Support, bank=None)->Adapted:
     "Projections to unit-length embeddings, hubs as they are"
-    move, fast = self.moved(support), []
+    move, fast = self.moved(support, bank), []
     if self.inner is not None:
-        if support.sketch.shape != support.photo.shape: raise InputError('steps on M take sketches in one place; leave places off')
+        if support.sketch.shape != support.photo.shape:
+            raise InputError('steps on M take sketches in one place; leave places off')
         views = zip((support.sketch-move).unbind(-2), support.photo.unbind(-2))
         fast = [self.inner(sketch, photo, support.ids) for sketch, photo in views]
     return Adapted(*(partial(_placed, kind=kind, move=move, fast=fast) for kind in (SKETCH, PHOTO)))
@@ -154,7 +162,7 @@ def _kin(self, photos, support, bank):
 
 def _forward(self, support:Support, bank)->Adapted:
     "The rule: as `adapt`, with hubs corrected where CSLS is on, and kinds told apart where belonging is"
-    plain = self.adapt(support)
+    plain = self.adapt(support, bank)
     if not self.csls: return plain
     def photos(x):
         z, kin = plain.photos(x), self.kin(x, support, bank)

@@ -31,7 +31,8 @@ def project_part(x, seen, new, placed=(), **options):
     "M fitted on `seen`, and the tasks `new` as it projects them; the bank holds sketches as drawn and as `placed`"
     params = fit_base(x, seen, **options)
     z, views = projections(params, x, seen+new), x.photos.shape[1]
-    elsewhere = [projections(params, p._replace(sketches=p.sketches[:, :views]), seen) for p in placed]    # the first place
+    first = (p._replace(sketches=p.sketches[:, :views]) for p in placed)             # of several places the first
+    elsewhere = [projections(params, p, seen) for p in first]
     return params, Part(new, z, _bank(z, seen, elsewhere))
 
 def _bank(z, seen, elsewhere=()):
@@ -183,7 +184,7 @@ def _reach(rule, part, photos):
 def _hub_scores(rule, part, task, d, still={}):
     "Acc@1 + Acc@5 of one task for every entry of `HUBS`, mean over draws and both galleries"
     given = support_of(part.z, task, d.support)
-    plain = rule.adapt(given)
+    plain = rule.adapt(given, part.bank)
     q, g = plain.queries(part.z.sketches[task.sketches]), plain.photos(given.gallery)
     views, similar = g.shape[-2], g.shape[-2]*compare_views(q, g).expand(len(d.support), -1, -1)
     reach = {n: r[:, task.gallery] for n, r in still.items()} or _reach(rule, part, g)

@@ -543,7 +543,8 @@ def _read_card(folder):
     with _sound(file, cure):
         try: card = json.loads(file.read_text())
         except (FileNotFoundError, NotADirectoryError):
-            raise InputError(f'{folder}: no prepared collection; run data_prep/ for it, or afgsbir data for your own pictures') from None
+            cure = 'run data_prep/ for it, or afgsbir data for your own pictures'
+            raise InputError(f'{folder}: no prepared collection; {cure}') from None
     for fact, kind in _FACTS.items():
         _expect(isinstance(card, dict) and isinstance(card.get(fact), kind), file, f'does not say {fact!r}', cure)
     for fact in ('sample', 'files'):

@@ -94,7 +94,8 @@ def features_of_pictures(
     places = places_of(encoder, eye.placement) if pictures.ndim == 3 else ()
     if places: x = torch.stack([look(encoder, x.to(eye.device), v, [()]*len(x), places) for v in range(eye.views)], 2)
     else:
-        both = torch.cat([view(x, v, [()]*len(x)) for v in range(eye.views)]).contiguous(memory_format=torch.channels_last)
+        both = torch.cat([view(x, v, [()]*len(x)) for v in range(eye.views)])
+        both = both.contiguous(memory_format=torch.channels_last)
         x = encoder.maps(both.to(eye.device)).unflatten(0, (1, eye.views, -1)).movedim(2, 0)
     x = x.flatten(0, 2).half().float()
     return finite(encoder(x).cpu(), 'features of pictures').unflatten(0, (len(pictures), -1))
@@ -471,7 +472,8 @@ def kin_top(
     best, kindred = there.topk(min(LONG*short, len(gallery)))
     def first(q, m):
         lists = [found[found >= 0] for found in indexed_near(near, gallery, q, m)]              # one a place
-        rows, front = np.union1d(np.concatenate(lists), kindred[:m]), np.concatenate([t[:m//4] for t in (*lists, kindred)])
+        rows = np.union1d(np.concatenate(lists), kindred[:m])
+        front = np.concatenate([t[:m//4] for t in (*lists, kindred)])
         product = q@rows_at(gallery, parts, rows).T
         ends = [p[np.searchsorted(rows, found[-(len(found)//4):])].max() for p, found in zip(product, lists)]
         end = max(ends) + best[min(m, len(best))-1]
@@ -545,7 +547,8 @@ def _spelled(path):
 # %% ../nbs/33_retriever.ipynb #79e478a3
 def _as_pair(item):
     "Two names of files in a list, as JSON has pairs, are a pair; anything else is as it was"
-    return tuple(item) if isinstance(item, list) and len(item) == 2 and all(isinstance(x, (str, Path)) for x in item) else item
+    two = isinstance(item, list) and len(item) == 2 and all(isinstance(x, (str, Path)) for x in item)
+    return tuple(item) if two else item
 
 def _is_pair(item):
     return isinstance(item, tuple) and len(item) == 2 and not isinstance(item[0], (int, float))
@@ -677,27 +680,7 @@ def _still(self, step):
         return parts, near_of(gallery, parts, _key(self.eye, step)) if gallery.total >= LARGE else None
     return _known(self, f'still {step}', make)
 
-# %% ../nbs/33_retriever.ipynb #7fef35a1
-def _look(self, things, kind=SKETCH):
-    "What is kept of some pictures, (n, v, d)"
-    x = features_of_pictures(self.eye, np.stack([self.eye.read(t, kind) for t in things]))
-    return x if self.kept == 'features' else _projected(self.eye, x, kind)
-
-def _support(self, step, examples=None):
-    "What a rule adapts from: the examples, and the mean of the index"
-    take = lambda x, kind: _given(self.eye, step, self.kept, x, kind)[None]
-    mean = _known(self, f'mean {step}', lambda g: _mean(g, self.eye, step, self.kept))
-    if examples is None: return _nobody(self.eye.views, mean.shape[-1])._replace(gallery=mean)
-    photo = None if examples.photo is None else take(examples.photo, PHOTO)
-    return Support(take(examples.sketch, SKETCH), photo, examples.ids[None], mean)
-
-def _adapted(self, examples):
-    "The step in force, its rule's answer, and whether it leaves the photos alone"
-    step = self.before if examples is None else self.step
-    with torch.no_grad(): adapted = rule_of(self.eye.system, step)(_support(self, step, examples))
-    return step, adapted, not moves_photos(self.eye.system, step)
-
-# %% ../nbs/33_retriever.ipynb #33b00008
+# %% ../nbs/33_retriever.ipynb #33b0000a
 def _kind(self, step, x):
     "What kind of thing photos (..., v, d) of the index show, (..., p)"
     return kind_of(_given(self.eye, step, self.kept, x, PHOTO), *self.eye.system.bank[2:])
@@ -716,6 +699,28 @@ def _asks_kinds(self, step):
     rule = self.eye.system.rules.get(step)
     return rule.belonging if rule else None
 
+# %% ../nbs/33_retriever.ipynb #7fef35a1
+def _look(self, things, kind=SKETCH):
+    "What is kept of some pictures, (n, v, d)"
+    x = features_of_pictures(self.eye, np.stack([self.eye.read(t, kind) for t in things]))
+    return x if self.kept == 'features' else _projected(self.eye, x, kind)
+
+def _support(self, step, examples=None):
+    "What a rule adapts from: the examples, and the mean of the index"
+    take = lambda x, kind: _given(self.eye, step, self.kept, x, kind)[None]
+    mean = _known(self, f'mean {step}', lambda g: _mean(g, self.eye, step, self.kept))
+    if examples is None: return _nobody(self.eye.views, mean.shape[-1])._replace(gallery=mean)
+    photo = None if examples.photo is None else take(examples.photo, PHOTO)
+    same = _kinds(self, step)[1] if _asks_kinds(self, step) else None
+    return Support(take(examples.sketch, SKETCH), photo, examples.ids[None], mean, same)
+
+def _adapted(self, examples):
+    "The step in force, its rule's answer, and whether it leaves the photos alone"
+    step = self.before if examples is None else self.step
+    with torch.no_grad(): adapted = rule_of(self.eye.system, step)(_support(self, step, examples))
+    return step, adapted, not moves_photos(self.eye.system, step)
+
+# %% ../nbs/33_retriever.ipynb #33b00008
 @torch.no_grad()
 def _kin(self, step, examples):
     "What kinds add to the scores of photos, (rows,); None where a step does not ask, or no photo says"

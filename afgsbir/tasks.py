@@ -150,6 +150,7 @@ class Support(NamedTuple):
     photo: Tensor    # (r, k, views, d), row i is the photo of sketch i
     ids: Tensor      # (r, k) photo rows: equal where two sketches depict the same photo
     gallery: Tensor  # (m, views, d) features of the task's gallery
+    alike: object = None # how alike its photos are, see chapter 16, where `gallery` is not all of them
 
 # %% ../nbs/02_tasks.ipynb #16b8a8b9
 def support_of(

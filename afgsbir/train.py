@@ -185,7 +185,9 @@ def load_tensors(file):
     try:
         with safe_open(str(file), 'pt') as f:
             tensors, facts = {n: f.get_tensor(n) for n in f.keys()}, dict(json.loads((f.metadata() or {})['facts']))
-    except FileNotFoundError: raise InputError(f'{file}: no such file; make it with a run of 40_train or 42_fit, or with adapt and save')
+    except FileNotFoundError:
+        cure = 'make it with a run of 40_train or 42_fit, or with adapt and save'
+        raise InputError(f'{file}: no such file; {cure}') from None
     except Exception as e: raise InputError(f'{file}: not a system of ours, nor an adaptation; make it again') from e
     for name, t in tensors.items(): finite(t, f'{file}: {name}')
     if facts.pop('digest', mark := _digest(tensors)) == mark: return tensors, facts

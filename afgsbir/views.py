@@ -103,7 +103,8 @@ class Maps(NamedTuple):
         return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
 # %% ../nbs/11_views.ipynb #32038a6a
-PLACES = dict(centred=tuple((scale, *to) for scale in (.7, 1.15) for to in ((0, 0), (.1, 0), (-.1, 0), (0, .1), (0, -.1))))
+_SHIFTS = (0, 0), (.1, 0), (-.1, 0), (0, .1), (0, -.1)   # sides of the frame
+PLACES = dict(centred=tuple((scale, *to) for scale in (.7, 1.15) for to in _SHIFTS))
 
 def places_of(encoder, placement):
     "The places (scale, right, down) that sketches are asked from; none where they stand as they were drawn"
@@ -116,7 +117,8 @@ def look(
 )->Tensor:                  # (n, places or 1, ...)
     "Frozen maps of one view of some pictures; in a mirrored view right is left"
     x = view(pixels, v, keys)
-    return encoder.placed(x, [(s, (-1)**v*right, down) for s, right, down in places]) if places else encoder.maps(x)[:, None]
+    if not places: return encoder.maps(x)[:, None]
+    return encoder.placed(x, [(scale, (-1)**v*right, down) for scale, right, down in places])
 
 @torch.no_grad()
 def _maps_of(pixels, kind, encoder, size, views, device, batch=64, places=()):

@@ -27,20 +27,16 @@ class Part(NamedTuple):
     bank: Bank  # of the tasks that M was fitted on
 
 # %% ../nbs/35_crossfit.ipynb #bac4d956
-def project_part(x, seen, new, placed=(), **options):
-    "M fitted on `seen`, and the tasks `new` as it projects them; the bank holds sketches as drawn and as `placed`"
+def project_part(x, seen, new, **options):
+    "M fitted on `seen`, and the tasks `new` as it projects them"
     params = fit_base(x, seen, **options)
-    z, views = projections(params, x, seen+new), x.photos.shape[1]
-    first = (p._replace(sketches=p.sketches[:, :views]) for p in placed)             # of several places the first
-    elsewhere = [projections(params, p, seen) for p in first]
-    return params, Part(new, z, _bank(z, seen, elsewhere))
+    z = projections(params, x, seen+new)
+    return params, Part(new, z, _bank(z, seen))
 
-def _bank(z, seen, elsewhere=()):
+def _bank(z, seen):
     "What a rule knows of the tasks that M was fitted on"
     weight, bias = kinds(z.photos, seen)
-    drawn, each = rng('bank'), 5 if elsewhere else 7
-    some = [make_bank(p.sketches, seen, drawn, each) for p in (z, *elsewhere)]
-    return Bank(*map(torch.cat, list(zip(*some))[:2]), weight, bias)
+    return make_bank(z.sketches, seen, rng('bank'))._replace(kinds=weight, kinds_bias=bias)
 
 # %% ../nbs/35_crossfit.ipynb #0e5d2425
 def _restrict(task, photos):
@@ -75,7 +71,7 @@ def cross_fit(
     for held in np.array_split(rng('cross-fit', seed).permutation(len(tasks)), folds):
         new, seen = [tasks[i] for i in sorted(held)], [t for i, t in enumerate(tasks) if i not in set(held)]
         for a, b in _disjoint_photos(seen, new, seed):
-            parts += _settings(*project_part(x, a, b, placed, **options), placed, gallery_of)
+            parts += _settings(*project_part(x, a, b, **options), placed, gallery_of)
     return parts
 
 def _settings(params, part, placed=(), gallery_of=('category',)):

@@ -898,8 +898,8 @@ d = { 'settings': { 'branch': 'main',
                                'afgsbir.views.encode': ('views.html#encode', 'afgsbir/views.py'),
                                'afgsbir.views.features_of': ('views.html#features_of', 'afgsbir/views.py'),
                                'afgsbir.views.frozen_maps': ('views.html#frozen_maps', 'afgsbir/views.py'),
-                               'afgsbir.views.look': ('views.html#look', 'afgsbir/views.py'),
                                'afgsbir.views.open_maps': ('views.html#open_maps', 'afgsbir/views.py'),
                                'afgsbir.views.places_of': ('views.html#places_of', 'afgsbir/views.py'),
                                'afgsbir.views.to_pixels': ('views.html#to_pixels', 'afgsbir/views.py'),
-                               'afgsbir.views.view': ('views.html#view', 'afgsbir/views.py')}}}
+                               'afgsbir.views.view': ('views.html#view', 'afgsbir/views.py'),
+                               'afgsbir.views.view_maps': ('views.html#view_maps', 'afgsbir/views.py')}}}

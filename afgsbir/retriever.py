@@ -37,7 +37,7 @@ from .own import csv_lines, find_tree, scan_folder
 from .pairs import _id, list_pictures
 from .tasks import Features, Support, Task, tasks_of, with_pairs
 from .train import load_tensors, save_tensors
-from .views import look, places_of, to_pixels, view
+from .views import places_of, to_pixels, view, view_maps
 
 # %% ../nbs/33_retriever.ipynb #be968c13
 def _shelf(): return Path(import_module('afgsbir').__file__).parent/'systems'
@@ -92,7 +92,9 @@ def features_of_pictures(
     "F's features, as chapter 11 computes those of a collection"
     encoder, x = eye.system.encoder, to_pixels(pictures, eye.system.size)
     places = places_of(encoder, eye.placement) if pictures.ndim == 3 else ()
-    if places: x = torch.stack([look(encoder, x.to(eye.device), v, [()]*len(x), places) for v in range(eye.views)], 2)
+    if places:
+        of = partial(view_maps, encoder, x.to(eye.device), keys=[()]*len(x), places=places)
+        x = torch.stack([of(v=v) for v in range(eye.views)], 2)
     else:
         both = torch.cat([view(x, v, [()]*len(x)) for v in range(eye.views)])
         both = both.contiguous(memory_format=torch.channels_last)

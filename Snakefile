@@ -175,3 +175,10 @@ rule anatomy:
     log: 'data/.log/anatomy.log'
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/43_anatomy.ipynb -f {input} -p run anatomy >{log} 2>&1"
+
+rule places:
+    input: 'nbs/settings/sketchy_mini-places.yaml'
+    output: f'{OUT}/places/rows.csv'
+    log: 'data/.log/places.log'
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/45_places.ipynb -f {input} -p run places >{log} 2>&1"

@@ -47,6 +47,7 @@ def beside(z):
     "Views (..., views, d) side by side, (..., views*d): an inner product is then the mean over the views"
     return z.flatten(-2)/z.shape[-2]**.5
 
+# %% ../nbs/04_asking.ipynb #04b00003
 CHOICE = .02   # temperature at which a sketch chooses among its places
 
 def best_place(
@@ -56,6 +57,7 @@ def best_place(
     places = scores.shape[-2]
     return scores[..., 0, :] if places == 1 else CHOICE*((scores/CHOICE).logsumexp(-2)-math.log(places))
 
+# %% ../nbs/04_asking.ipynb #04b00005
 def compare_views(queries, photos):
     "Inner products of (r, n, places*views, d) and (r, m, views, d): mean over views, best of places, (r, n, m)"
     q = beside(queries.unflatten(-2, (-1, photos.shape[-2])))

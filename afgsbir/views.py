@@ -102,7 +102,7 @@ class Maps(NamedTuple):
         x = torch.from_numpy(np.asarray(getattr(self, kind)[np.asarray(rows), np.asarray(views)])).float()
         return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
-# %% ../nbs/11_views.ipynb #32038a6a
+# %% ../nbs/11_views.ipynb #11b00002
 _SHIFTS = (0, 0), (.1, 0), (-.1, 0), (0, .1), (0, -.1)   # sides of the frame
 PLACES = dict(centred=tuple((scale, *to) for scale in (.7, 1.15) for to in _SHIFTS))
 
@@ -120,6 +120,7 @@ def view_maps(
     if not places: return encoder.maps(x)[:, None]
     return encoder.placed(x, [(scale, (-1)**v*right, down) for scale, right, down in places])
 
+# %% ../nbs/11_views.ipynb #32038a6a
 @torch.no_grad()
 def _maps_of(pixels, kind, encoder, size, views, device, batch=64, places=()):
     "Frozen maps of one array of pictures, (n, places*views, ...) batch by batch"

@@ -95,7 +95,7 @@ rule default:
 rule people:
     input:
         [f'{OUT}/test/people-fold-{i}/rows.parquet' for i in range(5)],
-        [f'{OUT}/test/photos-{d}/rows.parquet' for d in ('communication', 'emoji')]
+        [f'{OUT}/test/photos-{d}/rows.parquet' for d in ('communication', 'emoji')], f'{OUT}/places/rows.csv'
 
 rule fit_people:
     input: 'nbs/settings/people-fit.yaml'

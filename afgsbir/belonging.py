@@ -83,9 +83,11 @@ class Belonging(nn.Module):
         return torch.where(pairs > 0, ((mean-self.agree)*self.log_trust.exp()).sigmoid(), 0.)[:, None]
 
     def heard(self, support, weight, bias):
-        "How far the sketches' word is taken, in 0..1, (r, 1): in a mixed gallery one photo says neither kind nor hand"
-        shown, same = kind_of(support.photo, weight, bias), support.alike
+        "How far the sketches' word is taken, (r, 1) or 0..1: one photo, or none, says no kind in a mixed gallery"
+        same = support.alike
         if same is None: same = alike(kind_of(support.gallery, weight, bias).sum(0), len(support.gallery))
+        if support.photo is None: return (1-self.mixed(same)).view(1, 1)
+        shown = kind_of(support.photo, weight, bias)
         lone = (shown@shown.mT >= SAME).flatten(1).all(1, keepdim=True)
         return torch.where(lone, 1-self.mixed(same), 1.)
 

@@ -93,7 +93,7 @@ class Centre(nn.Module):
 
     def heard(self, support, bank):
         "How far the support's word is taken, (r, 1, 1, 1, 1); all of it where kinds are not asked"
-        if self.belonging is None or bank is None or support.photo is None: return 1.
+        if self.belonging is None or bank is None: return 1.
         return self.belonging.heard(support, bank.kinds, bank.kinds_bias)[..., None, None, None]
 
     def moved(self, support:Support, bank=None):

@@ -194,7 +194,7 @@ def placement(
     n_draws:int=10,
     x=None,       # what the system sees, where it is known
 )->Finding:       # number: points of Acc@1 that are lost
-    "Acc@1 of sketches as drawn and centred, no pair used"
+    "Acc@1 of sketches as drawn and centred, each asked from one place, no pair used"
     rule, x = rule_of(system, 'nothing'), x or seen(system, collection, tasks)
     rows = torch.cat([t.sketches for t in tasks]).unique().numpy()
     centre = partial(centred, share=usual_share(collection.sketch_pixels[r] for r in rows))

@@ -89,6 +89,7 @@ def _delimiter(file, head):
 def _columns(file, names, needs):
     "The columns of a CSV; those that are missing are refused, others told"
     names = [n.strip().lower() for n in names or ()]
+    if set(names)-set(_READ): needs = _READ[:2]                          # a column of another name may be one of these
     lacks = [c for c in needs if c not in names]
     if lacks: raise InputError(f'{file}: lacks the column {lacks[0]!r}; its first line names {",".join(needs)}')
     twice = [c for c in _READ if names.count(c) > 1]

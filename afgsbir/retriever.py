@@ -627,7 +627,9 @@ class Retriever:
     @property
     def _now(self):
         "The index as it is on disk: others may have changed it since"
-        if self._ready.stale: self.gallery = self.over(self.gallery.folder).gallery
+        if self._ready.stale:
+            there = self.over(self.gallery.folder)
+            self.gallery, self.kept = there.gallery, there.kept
         return self.gallery
 
     def __len__(self): return len(self._now)
@@ -728,11 +730,11 @@ def _kin(self, step, examples):
     "What kinds add to the scores of photos, (rows,); None where a step does not ask, or no photo says"
     rule = _asks_kinds(self, step)
     if rule is None or examples is None or examples.photo is None: return None
-    card, whose, kin = self.known.get('kin', (None, None, None))        # that of whoever asked last
+    card, whose, kin = self.known.get(f'kin {step}', (None, None, None))    # that of whoever asked last
     if card == self.gallery.card and whose is examples: return kin
     (parts, same), shown = _kinds(self, step), _kind(self, step, examples.photo)
     kin = torch.cat([rule.added(torch.from_numpy(p), shown[None], same)[0] for p in parts])
-    self.known['kin'] = self.gallery.card, examples, kin
+    self.known[f'kin {step}'] = self.gallery.card, examples, kin
     return kin
 
 # %% ../nbs/33_retriever.ipynb #f409bf34
@@ -888,11 +890,12 @@ Retriever.check = check
 # %% ../nbs/33_retriever.ipynb #da74623b
 def _as_task(self, pairs, name=''):
     "Pairs as one task over all photos of the index, copies counted once, and what is kept of them"
+    self._now
     sketches, photos = zip(*read_examples(pairs))
     found = [('', -1) if p is None else _found(self, p) for p in photos]
     absent = next((i for i, (_, row) in enumerate(found, 1) if row < 0), 0)
     if absent: raise InputError(f'pair {absent}: its photo is not in the index; index it first')
-    marks, first = [_content(m) for part in self._now.marks for m in part], {}
+    marks, first = [_content(m) for part in self.gallery.marks for m in part], {}
     for r in np.flatnonzero(self.gallery.alive).tolist(): first.setdefault(marks[r] or r, r)
     rows, alive = [first.get(content, row) for content, row in found], torch.tensor(sorted(first.values()))
     every = read_rows(self.gallery, np.arange(self.gallery.total)).unflatten(1, (self.eye.views, -1))
@@ -929,7 +932,10 @@ def _ours(file):
 
 def _reads(self):
     "What examples and photos were read with"
-    return dict(system=self.eye.id, step=self.step, kept=self.kept, placement=self.eye.placement, fit=self.eye.fit)
+    places = places_of(self.eye.system.encoder, self.eye.placement)
+    places = f'{len(places)} {_sha(repr(places).encode())[:8]}' if places else ''
+    known = dict(system=self.eye.id, step=self.step, kept=self.kept, placement=self.eye.placement, fit=self.eye.fit)
+    return known | dict(places=places)
 
 def save(self, file):
     "Write what it was shown, for the same system over any index"
@@ -943,7 +949,8 @@ def with_adaptation(self, file):
     tensors, facts = load_tensors(file)
     if facts.get('kind') != ADAPTATION: raise InputError(f'{file}: holds no adaptation; make one with adapt and save')
     for what, mine in _reads(self).items():
-        if facts[what] != mine: raise InputError(f'{file}: made with {what} {facts[what]!r}, not {mine!r}; adapt again')
+        if (was := facts.get(what, '')) != mine:
+            raise InputError(f'{file}: made with {what} {was!r}, not {mine!r}; adapt again')
     return self._with(examples=Examples(tensors['sketch'], tensors.get('photo'), facts['contents']))
 
 Retriever.save, Retriever.with_adaptation = save, with_adaptation

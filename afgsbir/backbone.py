@@ -222,7 +222,6 @@ def _moved(
     grid = F.affine_grid(theta.to(maps), maps.shape, align_corners=False)
     return F.grid_sample(maps, grid, padding_mode='border', align_corners=False)
 
-
 # %% ../nbs/10_backbone.ipynb #ca84fb3f
 class GridEncoder(nn.Module):
     "F with nothing to train: the last stages of a frozen backbone on a grid"

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['LARGE', 'PARTS', 'ADAPTATION', 'released', 'find_system', 'Eye', 'features_of_pictures', 'moves_photos', 'kept_kind',
            'photos_in', 'Indexed', 'about_index', 'index_photos', 'still_embeddings', 'top_rows', 'rows_at', 'near_of',
-           'still_top', 'kin_top', 'moved_top', 'Examples', 'read_examples', 'Answer', 'Retriever', 'open_index',
-           'index', 'remove', 'place', 'prepare', 'search', 'examples_of', 'adapt', 'Check', 'check', 'evaluate_pairs',
-           'save', 'with_adaptation', 'asked_as_tables']
+           'still_top', 'kin_top', 'moved_top', 'Examples', 'read_examples', 'Answer', 'Retriever', 'from_pretrained',
+           'open_index', 'index', 'remove', 'place', 'prepare', 'search', 'examples_of', 'adapt', 'Check', 'check',
+           'evaluate_pairs', 'save', 'with_adaptation', 'asked_as_tables']
 
 # %% ../nbs/33_retriever.ipynb #81d7721f
 import hashlib, json, os, time, unicodedata
@@ -589,27 +589,6 @@ class Retriever:
         self.gallery, self.examples = gallery, examples
         self.kept, self.known = kept or kept_kind(eye.system, step), {} if known is None else known
 
-    @classmethod
-    def from_pretrained(cls,
-        name='photos',   # of a released system; a run under outputs/; a file
-        step:str='',     # what pairs change; default: the system's own, see `afgsbir.baselines`
-        placement:str='', # of sketches, 'asis' or 'centred'; default: the system's own
-        fit:str='',      # of photos, 'pad', 'crop' or 'stretch'; default: the system's own
-        device:str='auto',
-        allow_download:bool=False, # whether its backbone may be fetched over the network
-    ):
-        "Open a system"
-        file, device = find_system(name), pick_device(device)
-        system = load_system(file, allow_download)
-        system.encoder.eval().to(device, memory_format=torch.channels_last)
-        own = lambda what, given, default: given or system.facts.get(what, default)
-        seen = own('placement', placement, 'asis'), own('fit', fit, 'pad')
-        for what, told, may in zip(('placement', 'fit'), seen, (('asis', 'centred'), ('pad', 'crop', 'stretch'))):
-            if told not in may: raise InputError(f'{what}={told!r}: choose among {", ".join(may)}')
-        side = system.facts.get('side', 256)
-        name = str(name) if name in released() else str(file.resolve())
-        return cls(Eye(system, _sha(file.read_bytes())[:16], *seen, device, side), *_default_steps(system, step), name)
-
     def over(self, to):
         "The same system over an index that is there"
         gallery = Gallery(to)
@@ -633,6 +612,29 @@ class Retriever:
         return self.gallery
 
     def __len__(self): return len(self._now)
+
+# %% ../nbs/33_retriever.ipynb #5218cd1a
+def from_pretrained(cls,
+    name='photos',   # of a released system; a run under outputs/; a file
+    step:str='',     # what pairs change; default: the system's own, see `afgsbir.baselines`
+    placement:str='', # of sketches, 'asis' or 'centred'; default: the system's own
+    fit:str='',      # of photos, 'pad', 'crop' or 'stretch'; default: the system's own
+    device:str='auto',
+    allow_download:bool=False, # whether its backbone may be fetched over the network
+):
+    "Open a system"
+    file, device = find_system(name), pick_device(device)
+    system = load_system(file, allow_download)
+    system.encoder.eval().to(device, memory_format=torch.channels_last)
+    own = lambda what, given, default: given or system.facts.get(what, default)
+    seen = own('placement', placement, 'asis'), own('fit', fit, 'pad')
+    for what, told, may in zip(('placement', 'fit'), seen, (('asis', 'centred'), ('pad', 'crop', 'stretch'))):
+        if told not in may: raise InputError(f'{what}={told!r}: choose among {", ".join(may)}')
+    side = system.facts.get('side', 256)
+    name = str(name) if name in released() else str(file.resolve())
+    return cls(Eye(system, _sha(file.read_bytes())[:16], *seen, device, side), *_default_steps(system, step), name)
+
+Retriever.from_pretrained = classmethod(from_pretrained)
 
 # %% ../nbs/33_retriever.ipynb #5218cda1
 def open_index(cls, index, device='auto'):

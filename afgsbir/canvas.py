@@ -7,6 +7,7 @@ __all__ = ['Canvas', 'show_answers', 'show_pairs']
 
 # %% ../nbs/39_canvas.ipynb #ba672c69
 from importlib.resources import files
+from inspect import signature
 from pathlib import Path
 
 import matplotlib.pyplot as plt, numpy as np
@@ -34,6 +35,7 @@ class Canvas(anywidget.AnyWidget):
     _esm, _css = _script('canvas.js'), _script('canvas.css')
     side = traitlets.Int(320, min=1).tag(sync=True)    # pixels on the screen
     strokes = traitlets.List().tag(sync=True)          # of lists of [x, y], 0 to 320
+    __signature__ = signature(lambda *, side=320, strokes=(): None)    # Python 3.11.2 cannot read traitlets' own
 
     @traitlets.validate('strokes')
     def _listed(self, proposal):

@@ -49,7 +49,7 @@ data-research: setup
 runs: data
 	snakemake -j $(JOBS) all default
 
-# the primary table: does the default adaptation pay? needs data-research; minutes, not hours
+# the primary table: does the default adaptation pay where people draw? needs data-research; an hour and a half on 2 cores
 primary: data
 	snakemake -j $(JOBS) primary
 	@$(PY) -m afgsbir.tables --criteria

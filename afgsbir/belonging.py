@@ -59,7 +59,7 @@ def alike(
 # %% ../nbs/16_belonging.ipynb #16b00016
 class Belonging(nn.Module):
     "What kinds add to a photo's score: weight * agreed * mixed * log sigmoid(slope * (vouched - threshold))"
-    def __init__(self, weight=.1, threshold=.2, slope=10., one_kind=.15, gate=10., agree=.15, trust=20.):
+    def __init__(self, weight=.1, threshold=.2, slope=10., one_kind=.15, gate=25., agree=.15, trust=20.):
         super().__init__()
         learn = lambda *begin: (nn.Parameter(torch.tensor(t)) for t in begin)
         self.log_weight, self.log_slope = learn(math.log(weight), math.log(slope))
@@ -82,10 +82,14 @@ class Belonging(nn.Module):
         mean = (cos*two).sum((1, 2))/2/(pairs+DOUBT)
         return torch.where(pairs > 0, ((mean-self.agree)*self.log_trust.exp()).sigmoid(), 0.)[:, None]
 
+    def alike(self, support, weight, bias):
+        "How alike the photos of the support's gallery are"
+        if support.alike is not None: return support.alike
+        return alike(kind_of(support.gallery, weight, bias).sum(0), len(support.gallery))
+
     def heard(self, support, weight, bias):
         "How far the sketches' word is taken, (r, 1) or 0..1: one photo, or none, says no kind in a mixed gallery"
-        same = support.alike
-        if same is None: same = alike(kind_of(support.gallery, weight, bias).sum(0), len(support.gallery))
+        same = self.alike(support, weight, bias)
         if support.photo is None: return (1-self.mixed(same)).view(1, 1)
         shown = kind_of(support.photo, weight, bias)
         lone = (shown@shown.mT >= SAME).flatten(1).all(1, keepdim=True)

@@ -19,17 +19,21 @@ def hubness(
     return (photo@bank.mT).topk(min(nearest, bank.shape[-2]), -1).values.mean(-1)
 
 # %% ../nbs/15_hubs.ipynb #96582b82
-def corrected_query(z):
-    "Sketches (..., n, d) with the coordinate that reads the correction, (..., n, d+1)"
-    return torch.cat([z, torch.ones_like(z[..., :1])], -1)
+def corrected_query(
+    z:Tensor,      # (..., n, d) unit length
+    shares:Tensor, # (..., c) of the corrections, sum 1
+)->Tensor:         # (..., n, d+c)
+    "Sketches with the coordinates that read the corrections"
+    shape = torch.broadcast_shapes(z.shape[:-1], shares.shape[:-1])
+    return torch.cat([t.expand(*shape, -1) for t in (z, shares)], -1)
 
 def corrected_photo(
     z:Tensor,  # (..., m, d) unit length
-    r:Tensor,  # (..., m) from `hubness`
+    r:Tensor,  # (..., m, c) from `hubness`, of c banks
     weight,    # gamma
-)->Tensor:     # (..., m, d+1)
-    "Photos with their correction as a coordinate"
-    return torch.cat([z, -weight*r[..., None]], -1)
+)->Tensor:     # (..., m, d+c)
+    "Photos with their corrections as coordinates"
+    return torch.cat([z, -weight*r], -1)
 
 # %% ../nbs/15_hubs.ipynb #e063d348
 def first_answers(

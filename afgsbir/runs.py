@@ -44,7 +44,7 @@ def parameters(
 
 # %% ../nbs/03_runs.ipynb #5e7a1459
 _LIMITS = {   # names: (lowest, highest); whole numbers where the bounds are
-    'k ks covers many': (1, 500), 'show_k': (0, 500), 'n_draws val_draws rounds calls': (1, 10_000),
+    'k ks choose_ks covers many': (1, 500), 'show_k': (0, 500), 'n_draws val_draws rounds calls': (1, 10_000),
     'seed seeds eval_seed': (0, 2**32-1), 'fold': (-1, 99), 'folds cross': (2, 100),
     'size memory_size': (32, 2048), 'views grid depth': (1, 64), 'cut': (0, 64), 'd': (1, 16_384),
     'n_tasks n_query n_photo inner_steps memory_tasks people': (1, 10_000), 'photos': (1, 10**9),

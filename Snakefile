@@ -94,16 +94,16 @@ rule default:
 # Where people draw: sketches centred, a gallery of everything; the folds, and collections that were not fitted on
 rule people:
     input:
-        rules.primary.input, f'{OUT}/places/rows.csv', f'{OUT}/test/people-plus/rows.parquet',
+        rules.primary.input, f'{OUT}/places/rows.csv', f'{OUT}/hubs/rows.parquet', f'{OUT}/test/people-plus/rows.parquet',
         [f'{OUT}/test/photos-{d}/rows.parquet' for d in ('communication', 'emoji', 'shoe304', 'qmul_chairs', 'qmul_shoes')]
 
 rule fit_people:           # a fold is unseen; or dog and horse, which only sketchy_plus shows in full
     input: 'nbs/settings/people-fit.yaml'
     output: f'{OUT}/fit/people-{{which}}/system-{SEEDS[0]}.safetensors'
     log: 'data/.log/fit-people-{which}.log'
-    params: unseen=lambda w: "-p exclude '[dog, horse]'" if w.which == 'plus' else f'-p fold {w.which[-1]}'
+    params: more=lambda w: ("-p exclude '[dog, horse]' -p seeds '[0]'" if w.which == 'plus' else f'-p fold {w.which[-1]}') + (f" -p seeds '[{config['seeds']}]'" if 'seeds' in config else '')
     threads: THREADS
-    shell: "{PYTHON} -m afgsbir.runs nbs/42_fit.ipynb -f {input} -p run fit/people-{wildcards.which} {params.unseen} >{log} 2>&1"
+    shell: "{PYTHON} -m afgsbir.runs nbs/42_fit.ipynb -f {input} -p run fit/people-{wildcards.which} {params.more} >{log} 2>&1"
 
 rule test_people:
     input:
@@ -184,3 +184,10 @@ rule places:
     log: 'data/.log/places.log'
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/45_places.ipynb -f {input} -p run places >{log} 2>&1"
+
+rule hubs:
+    input: settings='nbs/settings/people-hubs.yaml', systems=[f'{OUT}/fit/people-fold-{i}/system-{SEEDS[0]}.safetensors' for i in range(5)]
+    output: f'{OUT}/hubs/rows.parquet'
+    log: 'data/.log/hubs.log'
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/46_hubs.ipynb -f {input.settings} -p run hubs >{log} 2>&1"

@@ -73,7 +73,7 @@ class Doubt(nn.Module):
         k, mean = sketch.shape[-3], sketch.mean(-3)
         off = mean.unflatten(-2, (-1, expected.shape[-2]))-expected
         within = (sketch-mean[:, None]).square().flatten(1).sum(-1)/(k-1)
-        return (k*off.square().flatten(1).sum(-1)/within.clamp_min(1e-9))[:, None]
+        return (k*off.square().flatten(1).sum(-1)/within.clamp_min(1e-9)).clamp_min(1e-6)[:, None]
 
     def forward(self, sketch, expected):
         return ((self.ratio(sketch, expected).log()-self.threshold)*self.log_slope.exp()).sigmoid()

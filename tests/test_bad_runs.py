@@ -17,7 +17,7 @@ from afgsbir.views import features_of
 
 ROOT = repo_root()
 NAN, INF = float('nan'), float('inf')
-RUNS = '40_train 41_test 42_fit 43_anatomy 44_bench 45_places 48_through'
+RUNS = '40_train 41_test 42_fit 43_anatomy 44_bench 45_places 46_hubs 48_through'
 NB = {name[:2]: ROOT/f'nbs/{name}.ipynb' for name in RUNS.split()}
 
 

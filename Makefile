@@ -18,8 +18,9 @@ run: data
 	@$(PY) .ci/ask.py outputs/demo/photos
 	@echo "The site: file://$(CURDIR)/_site/index.html"
 
+# a thread to a test: two tests with two threads each wait for each other on two cores
 test: data
-	nbdev_test --n_workers 2
+	OMP_NUM_THREADS=1 nbdev_test --n_workers 2
 	pytest -rs
 
 # plausible bugs, put in one at a time: a test must fail for each; slow

@@ -15,7 +15,7 @@ TRAINED_ON = {'sketchy_plus': 'sketchy_mini'}   # whose systems a benchmark test
 PYTHON = config.get('python', 'python')
 OUT = config.get('out', os.environ.get('AFGSBIR_OUTPUTS') or 'outputs')
 
-wildcard_constraints: collection='[a-z_0-9]+', dataset='[a-z_0-9]+', base='triplet|triplet[+]reg|meta-[a-z]+', seed='[0-9]+', which='plus|fold-[0-4]', part='(-(fold|leave)-[0-9]+)?'
+wildcard_constraints: collection='[a-z_0-9]+', dataset='[a-z_0-9]+', base='triplet|triplet[+]reg|meta-[a-z]+', seed='[0-9]+', which='plus|fold-[0-4]', rung='lite[012]-[0-9]+', part='(-(fold|leave)-[0-9]+)?'
 
 # stray thread pools cost more than they bring; glibc must not hand memory back after every step
 shell.prefix('set -e; export OMP_NUM_THREADS=%d MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1000000000000 MALLOC_TOP_PAD_=268435456; ' % THREADS
@@ -94,7 +94,7 @@ rule default:
 # Where people draw: sketches centred, a gallery of everything; the folds, and collections that were not fitted on
 rule people:
     input:
-        rules.primary.input, f'{OUT}/places/rows.csv', f'{OUT}/hubs/rows.parquet', f'{OUT}/test/people-plus/rows.parquet',
+        rules.primary.input, f'{OUT}/places/rows.csv', f'{OUT}/hubs/rows.parquet', [f'{OUT}/test/ladder-{r}/rows.parquet' for r in ('lite0-128', 'lite2-128')], f'{OUT}/test/people-plus/rows.parquet',
         [f'{OUT}/test/photos-{d}/rows.parquet' for d in ('communication', 'emoji', 'shoe304', 'qmul_chairs', 'qmul_shoes')]
 
 rule fit_people:           # a fold is unseen; or dog and horse, which only sketchy_plus shows in full
@@ -191,3 +191,17 @@ rule hubs:
     log: 'data/.log/hubs.log'
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/46_hubs.ipynb -f {input.settings} -p run hubs >{log} 2>&1"
+
+def rung(w):
+    "Backbone and size of a rung; the grid is what the last maps hold"
+    name, size = w.rung.split('-')
+    return f'{{backbone: efficientnet_{name}, size: {size}, grid: {int(size)//32}, places: true}}'
+
+rule ladder:
+    input: fit='nbs/settings/ladder-fit.yaml', test='nbs/settings/ladder-test.yaml'
+    output: f'{OUT}/test/ladder-{{rung}}/rows.parquet'
+    log: 'data/.log/ladder-{rung}.log'
+    params: features=rung
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/42_fit.ipynb -f {input.fit} -p run fit/ladder-{wildcards.rung} -p features '{params.features}' >{log} 2>&1; "
+           "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.test} -p run test/ladder-{wildcards.rung} -p systems '[fit/ladder-{wildcards.rung}]' >>{log} 2>&1"

@@ -101,7 +101,7 @@ rule fit_people:           # a fold is unseen; or dog and horse, which only sket
     input: 'nbs/settings/people-fit.yaml'
     output: f'{OUT}/fit/people-{{which}}/system-{SEEDS[0]}.safetensors'
     log: 'data/.log/fit-people-{which}.log'
-    params: more=lambda w: ("-p exclude '[dog, horse]' -p seeds '[0]'" if w.which == 'plus' else f'-p fold {w.which[-1]}') + (f" -p seeds '[{config['seeds']}]'" if 'seeds' in config else '')
+    params: more=lambda w: f"-p exclude '[dog, horse]' -p seeds '[{config.get('seeds', 0)}]'" if w.which == 'plus' else f'-p fold {w.which[-1]}' + (f" -p seeds '[{config['seeds']}]'" if 'seeds' in config else '')
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/42_fit.ipynb -f {input} -p run fit/people-{wildcards.which} {params.more} >{log} 2>&1"
 

@@ -44,6 +44,7 @@ PARAMETERS = [
     ('44', 'collection', '../x', 'must be a name'), ('41', 'systems', ['fit/a', '../../b'], 'under outputs/'),
     ('41', 'systems', ['fit/a', 'fit/a'], 'stands twice'), ('41', 'systems', [3], 'under outputs/'),
     ('42', 'base', '/etc', 'under outputs/'),
+    ('42', 'choose_ks', [], 'must not be empty'), ('46', 'tau', 0., 'tau=0'), ('46', 'beta', 0., 'beta=0'),
     ('41', 'ks', [], 'must not be empty'), ('41', 'ks', [0], 'ks=0'), ('41', 'ks', [5, 1000], 'ks=1000'),
     ('41', 'ks', [5, 5], 'stands twice'),
     ('41', 'ks', ['5'], "ks='5'"), ('41', 'ks', [2.5], 'whole number'), ('41', 'ks', [True], 'whole number'),

@@ -41,7 +41,7 @@ def test_match_is_a_term_of_the_learner():
 
 
 @pytest.mark.skipif(not (shutil.which('g++') or shutil.which('clang++')), reason='torch.compile needs a C++ compiler')
-@pytest.mark.parametrize('options', [dict(adapts=False), dict(margin='predicted')])
+@pytest.mark.parametrize('options', [dict(), dict(adapts=False), dict(margin='predicted')])
 def test_compiled_computes_the_same(options):
     xs, xp, e = some_tasks(3)
     def told(learner):

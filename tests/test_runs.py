@@ -8,7 +8,7 @@ from afgsbir.core import COLUMNS, repo_root
 from afgsbir.runs import parameters
 
 ROOT = repo_root()
-SMOKE = dict(size=64, views=2, d=16, steps=30, cooldown=2, val_every=10, val_draws=1, n_tasks=2)
+SMOKE = dict(size=64, views=2, d=16, steps=60, cooldown=2, val_every=20, val_draws=1, n_tasks=2)
 
 
 def command(notebook, outputs, **given):
@@ -33,7 +33,7 @@ def both(outputs):
     return (outputs/'test/t/rows.csv').read_bytes()
 
 
-KILLS = int(os.environ.get('AFGSBIR_KILLS', 2))
+KILLS = int(os.environ.get('AFGSBIR_KILLS', 3))
 
 
 def killed(outputs, notebook, moments, **given):
@@ -68,7 +68,7 @@ def test_rows_and_record(whole):
     record = yaml.safe_load((out/'fit/t/params.yaml').read_text())
     given = record['parameters']
     assert given['options'] == SMOKE and given['save_every'] == 1       # the requested ones, not the defaults
-    assert record['settings']['steps'] == 30 and record['card_hash'] and record['commit'] and record['wall_seconds'] > 0
+    assert record['settings']['steps'] == 60 and record['card_hash'] and record['commit'] and record['wall_seconds'] > 0
 
 
 def test_killed_while_training(whole, tmp_path):

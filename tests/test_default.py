@@ -87,7 +87,7 @@ def test_six_settings(done):
     assert len(plain) == 6 and len({tuple(v) for v in plain}) == 6
     sizes = rows.groupby('gallery_of').n_gallery.mean()
     assert sizes['mixed'] > 5*sizes['category'] and (rows.groupby(['gallery_of', 'placement']).size().nunique() == 1)
-    p = run('46_hubs', done, run='hubs', systems=['fit/people'], n_draws=2)
+    p = run('46_hubs', done, run='hubs', systems=['fit/people'], step=BOTH, n_draws=2)
     assert p.returncode == 0, p.stderr
     league = load_rows('hubs', root=done)
     where = ['gallery_of', 'placement', 'task']
@@ -96,13 +96,13 @@ def test_six_settings(done):
                                                       rows.query('step == "nothing" and k == 5 and gallery == "with"')))
     pd.testing.assert_series_equal(one, own[one.index], check_exact=False)
     def accuracy(method, step): return league.query('method == @method and step == @step')['acc@10'].to_numpy()
-    assert (accuracy('QB-Norm', 'centre') != accuracy('inverted softmax', 'centre')).any()
-    tasks, rule = with_pairs(tasks_of(load_collection('emoji')), 5), people.rules['centre']
+    assert (accuracy('QB-Norm', BOTH) != accuracy('inverted softmax', BOTH)).any()
+    tasks, rule = with_pairs(tasks_of(load_collection('emoji')), 5), people.rules[BOTH]
     z = projections(people.params, people.features(load_collection('emoji'), tasks, 2), tasks)
     rule.hub.data.zero_()                                       # the league's step with no correction is the rule's own
     once = dict(protocols=('disjoint',), galleries=('with',))
     own = evaluate(partial(rule, bank=people.bank), z, mixed(tasks), (5,), 2, **once)
-    told = league.query('method == "nothing" and step == "centre" and gallery_of == "mixed" and placement == "drawn"')
+    told = league.query('method == "nothing" and step == @BOTH and gallery_of == "mixed" and placement == "drawn"')
     assert told['acc@10'].tolist() == pytest.approx([r['acc@10'] for r in own], abs=1e-5)
     p = run('41_test', done, run='test/paper', systems=['fit/a'], steps=['nothing'])
     assert p.returncode == 0, p.stderr

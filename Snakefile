@@ -15,7 +15,7 @@ TRAINED_ON = {'sketchy_plus': 'sketchy_mini'}   # whose systems a benchmark test
 PYTHON = config.get('python', 'python')
 OUT = config.get('out', os.environ.get('AFGSBIR_OUTPUTS') or 'outputs')
 
-wildcard_constraints: collection='[a-z_0-9]+', dataset='[a-z_0-9]+', base='triplet|triplet[+]reg|meta-[a-z]+', seed='[0-9]+', which='plus|fold-[0-4]', rung='lite[012]-[0-9]+', part='(-(fold|leave)-[0-9]+)?'
+wildcard_constraints: collection='[a-z_0-9]+', dataset='[a-z_0-9]+', base='triplet|triplet[+]reg|meta-[a-z]+', seed='[0-9]+', which='plus|fold-[0-4]', unseen='(-unseen)?', rung='lite[012]-[0-9]+', part='(-(fold|leave)-[0-9]+)?'
 
 # stray thread pools cost more than they bring; glibc must not hand memory back after every step
 shell.prefix('set -e; export OMP_NUM_THREADS=%d MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1000000000000 MALLOC_TOP_PAD_=268435456; ' % THREADS
@@ -94,7 +94,7 @@ rule default:
 # Where people draw: sketches centred, a gallery of everything; the folds, and collections that were not fitted on
 rule people:
     input:
-        rules.primary.input, f'{OUT}/places/rows.csv', f'{OUT}/hubs/rows.parquet', [f'{OUT}/test/ladder-{r}/rows.parquet' for r in ('lite0-128', 'lite2-128')], f'{OUT}/test/people-plus/rows.parquet',
+        rules.primary.input, f'{OUT}/places/rows.csv', f'{OUT}/hubs/rows.parquet', f'{OUT}/gates/rows.parquet', f'{OUT}/places-unseen/rows.csv', f'{OUT}/test/trained-people/rows.parquet', [f'{OUT}/test/ladder-{r}/rows.parquet' for r in ('lite0-128', 'lite2-128')], f'{OUT}/test/people-plus/rows.parquet',
         [f'{OUT}/test/photos-{d}/rows.parquet' for d in ('communication', 'emoji', 'shoe304', 'qmul_chairs', 'qmul_shoes')]
 
 rule fit_people:           # a fold is unseen; or dog and horse, which only sketchy_plus shows in full
@@ -178,12 +178,13 @@ rule anatomy:
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/43_anatomy.ipynb -f {input} -p run anatomy >{log} 2>&1"
 
-rule places:
+rule places:               # on validation categories; or, with what was chosen there, on the unseen ones
     input: 'nbs/settings/sketchy_mini-places.yaml'
-    output: f'{OUT}/places/rows.csv'
-    log: 'data/.log/places.log'
+    output: f'{OUT}/places{{unseen}}/rows.csv'
+    log: 'data/.log/places{unseen}.log'
+    params: more=lambda w: '-p split test -p choices [0.02]' if w.unseen else ''
     threads: THREADS
-    shell: "{PYTHON} -m afgsbir.runs nbs/45_places.ipynb -f {input} -p run places >{log} 2>&1"
+    shell: "{PYTHON} -m afgsbir.runs nbs/45_places.ipynb -f {input} -p run places{wildcards.unseen} {params.more} >{log} 2>&1"
 
 rule hubs:
     input: settings='nbs/settings/people-hubs.yaml', systems=[f'{OUT}/fit/people-fold-{i}/system-{SEEDS[0]}.safetensors' for i in range(5)]
@@ -191,6 +192,22 @@ rule hubs:
     log: 'data/.log/hubs.log'
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/46_hubs.ipynb -f {input.settings} -p run hubs >{log} 2>&1"
+
+TRAINED = [f'{OUT}/fit/sketchy_mini-{b}-{s}-steps/system-{s}.safetensors' for b in STEPPED for s in SEEDS if b in ('triplet', 'meta-predicted')]
+
+rule trained_people:
+    input: 'nbs/settings/trained-people-test.yaml', TRAINED
+    output: f'{OUT}/test/trained-people/rows.parquet'
+    log: 'data/.log/trained-people.log'
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input[0]} -p run test/trained-people >{log} 2>&1"
+
+rule gates:
+    input: settings='nbs/settings/people-gates.yaml', systems=[f'{OUT}/fit/people-fold-{i}/system-{SEEDS[0]}.safetensors' for i in range(5)]
+    output: f'{OUT}/gates/rows.parquet'
+    log: 'data/.log/gates.log'
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/49_gates.ipynb -f {input.settings} -p run gates >{log} 2>&1"
 
 def rung(w):
     "Backbone and size of a rung; the grid is what the last maps hold"

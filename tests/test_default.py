@@ -97,6 +97,15 @@ def test_six_settings(done):
     pd.testing.assert_series_equal(one, own[one.index], check_exact=False)
     def accuracy(method, step): return league.query('method == @method and step == @step')['acc@10'].to_numpy()
     assert (accuracy('QB-Norm', BOTH) != accuracy('inverted softmax', BOTH)).any()
+    p = run('49_gates', done, run='gates', systems=['fit/people'], step=BOTH, n_draws=2)
+    assert p.returncode == 0, p.stderr
+    judged, let = load_rows('gates', root=done), load_rows('gates', name='gates', root=done)
+    for step in ('nothing', BOTH):
+        ours, theirs = (r[r.step.eq(step) & r.k.eq(5) & r.gallery.eq('with')].set_index(where)['acc@1'] for r in (judged, rows))
+        pd.testing.assert_series_equal(ours, theirs[ours.index], check_exact=False)
+    assert judged.query('step == @BOTH + ":open"')['acc@10'].tolist() != judged.query('step == @BOTH')['acc@10'].tolist()
+    assert let[['agreed', 'heard', 'mixed']].stack().between(0, 1).all() and let.left_out.abs().max() <= 1 and let.left_out.any()
+    assert let[let.gallery_of.eq('mixed')].agreed.mean() > let[let.gallery_of.eq('any')].agreed.mean()
     tasks, rule = with_pairs(tasks_of(load_collection('emoji')), 5), people.rules[BOTH]
     z = projections(people.params, people.features(load_collection('emoji'), tasks, 2), tasks)
     rule.hub.data.zero_()                                       # the league's step with no correction is the rule's own

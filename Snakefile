@@ -94,7 +94,7 @@ rule default:
 # Where people draw: sketches centred, a gallery of everything; the folds, and collections that were not fitted on
 rule people:
     input:
-        rules.primary.input, f'{OUT}/places/rows.csv', f'{OUT}/hubs/rows.parquet', f'{OUT}/gates/rows.parquet', f'{OUT}/places-unseen/rows.csv', f'{OUT}/test/trained-people/rows.parquet', [f'{OUT}/test/ladder-{r}/rows.parquet' for r in ('lite0-128', 'lite2-128')], f'{OUT}/test/people-plus/rows.parquet',
+        rules.primary.input, f'{OUT}/places/rows.csv', f'{OUT}/hubs/rows.parquet', f'{OUT}/gates/rows.parquet', f'{OUT}/places-unseen/rows.csv', [f'{OUT}/test/ladder-{r}/rows.parquet' for r in ('lite0-128', 'lite2-128')], f'{OUT}/test/people-plus/rows.parquet',
         [f'{OUT}/test/photos-{d}/rows.parquet' for d in ('communication', 'emoji', 'shoe304', 'qmul_chairs', 'qmul_shoes')]
 
 rule fit_people:           # a fold is unseen; or dog and horse, which only sketchy_plus shows in full
@@ -193,18 +193,9 @@ rule hubs:
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/46_hubs.ipynb -f {input.settings} -p run hubs >{log} 2>&1"
 
-TRAINED = [f'{OUT}/fit/sketchy_mini-{b}-{s}-steps/system-{s}.safetensors' for b in STEPPED for s in SEEDS if b in ('triplet', 'meta-predicted')]
-
-rule trained_people:
-    input: 'nbs/settings/trained-people-test.yaml', TRAINED
-    output: f'{OUT}/test/trained-people/rows.parquet'
-    log: 'data/.log/trained-people.log'
-    threads: THREADS
-    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input[0]} -p run test/trained-people >{log} 2>&1"
-
 rule gates:
     input: settings='nbs/settings/people-gates.yaml', systems=[f'{OUT}/fit/people-fold-{i}/system-{SEEDS[0]}.safetensors' for i in range(5)]
-    output: f'{OUT}/gates/rows.parquet'
+    output: f'{OUT}/gates/rows.parquet', f'{OUT}/gates/gates.parquet'
     log: 'data/.log/gates.log'
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/49_gates.ipynb -f {input.settings} -p run gates >{log} 2>&1"

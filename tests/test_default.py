@@ -104,6 +104,8 @@ def test_six_settings(done):
         ours, theirs = (r[r.step.eq(step) & r.k.eq(5) & r.gallery.eq('with')].set_index(where)['acc@1'] for r in (judged, rows))
         pd.testing.assert_series_equal(ours, theirs[ours.index], check_exact=False)
     assert judged.query('step == @BOTH + ":open"')['acc@10'].tolist() != judged.query('step == @BOTH')['acc@10'].tolist()
+    once = judged[judged.step.eq(BOTH)].set_index(where)['acc@1']
+    pd.testing.assert_series_equal(once, let.groupby(where)['gated acc@1'].mean()[once.index], check_names=False, atol=1e-4)
     assert let[['agreed', 'heard', 'mixed']].stack().between(0, 1).all() and let.left_out.abs().max() <= 1 and let.left_out.any()
     assert let[let.gallery_of.eq('mixed')].agreed.mean() > let[let.gallery_of.eq('any')].agreed.mean()
     tasks, rule = with_pairs(tasks_of(load_collection('emoji')), 5), people.rules[BOTH]

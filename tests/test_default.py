@@ -97,7 +97,7 @@ def test_six_settings(done):
     pd.testing.assert_series_equal(one, own[one.index], check_exact=False)
     def accuracy(method, step): return league.query('method == @method and step == @step')['acc@10'].to_numpy()
     assert (accuracy('QB-Norm', BOTH) != accuracy('inverted softmax', BOTH)).any()
-    p = run('49_gates', done, run='gates', systems=['fit/people'], step=BOTH, n_draws=2)
+    p = run('49_gates', done, run='gates', systems=['fit/people'], step=BOTH, n_draws=2, placements=['centred'])
     assert p.returncode == 0, p.stderr
     judged, let = load_rows('gates', root=done), load_rows('gates', name='gates', root=done)
     def asked(r, step, q='acc@1'): return r[r.step.eq(step) & r.k.eq(5) & r.gallery.eq('with')].set_index(where)[q]

@@ -100,12 +100,12 @@ class Look(nn.Module):
         sketch, photo = (z.sum(1)+self.bias[kind] for z, kind in ((torch.cat(asked), SKETCH), (cells, PHOTO)))
         return sketch[None], photo[None], cells
 
-# %% ../nbs/39_browser.ipynb #98414169
+# %% ../nbs/39_browser.ipynb #67772f83
 class Rule(nn.Module):
     "Pairs, a gallery and sketches that ask to scores, and to what the step did"
     def __init__(self, rule, adapts):
         super().__init__()
-        if rule.inner is not None: raise InputError('a step that takes gradients as it runs cannot be traced; export another')
+        if rule.inner is not None: raise InputError('a step that takes gradients as it runs: cannot be traced, take another')
         self.rule, self.adapts = rule, adapts
 
     def firsts(self, support, bank, photos):
@@ -182,7 +182,7 @@ def traced(
                                 external_data=False, **made)
     return program.model_proto.SerializeToString()
 
-# %% ../nbs/39_browser.ipynb #412bbe38
+# %% ../nbs/39_browser.ipynb #76f979c4
 def _zip(file, data):
     "Write bytes packed, the same whenever they are written"
     with atomic(file) as tmp: tmp.write_bytes(gzip.compress(data, 9, mtime=0))
@@ -199,15 +199,15 @@ def export_graphs(
     look, bank = Look(shop.eye), [t for t in system.bank if t is not None]
     blank, places = torch.zeros(1, shop.eye.side, shop.eye.side, 3, dtype=torch.uint8), max(1, len(look.places))
     some = lambda n, p=1: torch.randn(n, p*shop.eye.views, d)
-    rule = lambda step: Rule(rule_of(system, step).func, step == shop.step)
+    def rule(step, k):
+        return traced(Rule(rule_of(system, step).func, step == shop.step), ask(k), told, every[:4 if k > 1 else 2])
     ask = lambda k: dict(query=some(3, places), gallery=some(7), sketch=some(k, places), photo=some(k), bank=bank)
     told, every = ('scores', 'firsts', 'moved', 'queries', 'photos'), ('query', 'gallery', 'sketch', 'photo')
     cells = torch.randn(shop.eye.views, system.encoder.grid**2, d)
     say = dict(drawn=cells, shown=cells, query=some(3, places), photos=some(7), usual=some(9), at=torch.tensor([2]))
     made = dict(look=traced(look, dict(pixels=blank), ('sketch', 'photo', 'cells')),
                 known=traced(Known(gallery, bank), dict(on=torch.zeros(1)), ('gallery', *_bank_names(bank))),
-                before=traced(rule(shop.before), ask(3), told, every), several=traced(rule(shop.step), ask(3), told, every),
-                one=traced(rule(shop.step), ask(1), told, every[:2]),
+                before=rule(shop.before, 3), several=rule(shop.step, 3), one=rule(shop.step, 1),
                 why=traced(Why(), say, ('drawn_says', 'shown_says'), ('query', 'photos', 'usual')))
     for name, graph in made.items(): _zip(Path(folder)/f'{name}.onnx.gz', graph)
 
@@ -227,7 +227,7 @@ def _strip(file, pictures):
     with atomic(file) as tmp:
         Image.fromarray(np.concatenate(list(pictures))).save(tmp, format='WEBP', lossless=True, quality=100, method=4)
 
-# %% ../nbs/39_browser.ipynb #51728850
+# %% ../nbs/39_browser.ipynb #e57b37db
 def export_pictures(
     collection, tasks,
     folder,
@@ -253,13 +253,14 @@ def export_page(
     folder.mkdir(parents=True, exist_ok=True)
     tasks, eye = tasks_of(collection, 'test'), shop.eye
     rows = torch.cat([t.gallery for t in tasks]).numpy()
-    x = torch.cat([features_of_pictures(eye, collection.photo_pixels[r]) for r in np.array_split(rows, -(-len(rows)//64))])
+    parts = np.array_split(rows, -(-len(rows)//64))
+    x = torch.cat([features_of_pictures(eye, collection.photo_pixels[r]) for r in parts])
     export_graphs(shop, _projected(eye, x, PHOTO), folder)
     kinds = export_pictures(collection, tasks, folder)
     page = dict(system=name, id=eye.id, step=shop.step, before=shop.before, side=eye.side, placement=eye.placement,
                 fit=eye.fit, fill=FILL, line=LINE, ink=INK, paper=PAPER, largest=LARGEST, kinds=kinds,
                 hands=sorted(collection.sketches.sketcher.unique()), licence=collection.card['licence'],
-                stamps={w: _stamp(w) for w in WIDTHS})
+                stamps={w: _stamp(w) for w in WIDTHS}, probes=len(shop.eye.system.bank.sketch))
     page['bytes'] = {f.name: f.stat().st_size for f in sorted(folder.iterdir()) if f.suffix in ('.gz', '.webp')}
     with atomic(folder/'page.json') as tmp: tmp.write_text(json.dumps(page))
     return page

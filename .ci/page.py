@@ -2,7 +2,7 @@
 
     python .ci/page.py _site/try
 """
-import base64, gzip, hashlib, json, shutil, subprocess, sys, tarfile
+import base64, fnmatch, gzip, hashlib, json, shutil, subprocess, sys, tarfile
 from pathlib import Path
 
 from afgsbir.core import InputError, cached, command, data_root
@@ -10,11 +10,12 @@ from afgsbir.core import InputError, cached, command, data_root
 ROOT = Path(__file__).resolve().parents[1]
 NPM = {   # package -> what npm says of it
     'onnxruntime-web@1.30.0': 'q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ==',
-    'axe-core@4.14.1': 'FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=='}
+    'axe-core@4.14.1': 'FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==',
+    'typescript@5.9.3': 'jl1vZzPDinLr9eUt3J/t7V6FgNEw9QjvBPdysz9KfQDD41fQrC2Y4vKQdiaUpFT4bXlb1RHhLpp8wtm6M5TgSw=='}
 
 
-def from_npm(package, names):
-    "The folder with some files of an npm package, fetched once"
+def from_npm(package, wanted):
+    "The folder with some files of an npm package (a pattern, or several), fetched once"
     def fetch(folder):
         if not shutil.which('npm'): raise InputError('npm: is not installed; install Node.js 20 or later')
         done = subprocess.run(['npm', 'pack', package, '--silent'], cwd=folder, capture_output=True, text=True, timeout=300)
@@ -23,7 +24,9 @@ def from_npm(package, names):
         if base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() != NPM[package]:
             raise InputError(f'{package}: is not the package it was; look at what changed')
         with tarfile.open(archive) as tar:
-            for name in names: (folder/Path(name).name).write_bytes(tar.extractfile(f'package/{name}').read())
+            for member in tar.getmembers():
+                if any(fnmatch.fnmatch(member.name, f'package/{name}') for name in wanted):
+                    (folder/Path(member.name).name).write_bytes(tar.extractfile(member).read())
         archive.unlink()
     return cached(data_root()/'.cache'/package.replace('@', '-'), fetch)
 

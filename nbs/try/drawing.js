@@ -52,6 +52,7 @@ function segment(sheet, side, from, to, width) {
   const slanted = edges.filter(e => e.ymin !== e.ymax)
   const first = Math.max(0, Math.min(...edges.map(e => e.ymin))), last = Math.min(side, Math.max(...edges.map(e => e.ymax)))
   for (let y = first; y <= last; y++) {
+    /** @type {number[]} */
     const meets = []
     slanted.forEach((e, i) => {
       if (y < e.ymin || y > e.ymax) return

@@ -164,7 +164,7 @@ function showStep(rows) {
 async function ask() {
   const turn = ++asked
   if (!drawing && !taught.length) { told = null; return show() }
-  const ids = [drawing ? drawing.id : taught[0].id]
+  const ids = drawing ? [drawing.id] : []
   const found = await work('ask', { ids, scope: scope(), pairs: taught.map(p => [p.id, p.row]) })
   if (turn !== asked) return                       // something newer was asked meanwhile
   told = found

@@ -85,6 +85,31 @@ async function keep(grey) {
   return { id, grey }
 }
 
+const sketchOfId = (/** @type {number} */ id) => /** @type {any} */ (looks.get(id)).sketch
+
+/** The last galleries that a rule has embedded. @type {Map<string, { key: string, made: Promise<any> }>} */
+const embedded = new Map()
+
+/** The gallery as a rule embeds it after some pairs, and what goes into the rule.
+ * @param {string} rule @param {number[]} scope @param {[number, number][]} pairs */
+function taught(rule, scope, pairs) {
+  const key = JSON.stringify([scope, pairs]), kept = embedded.get(rule)
+  if (kept?.key === key) return kept.made
+  const [v, d] = known.gallery.dims.slice(1), some = pairs.map(([id]) => sketchOfId(id))
+  const given = { ...known, gallery: stacked(scope.map(r => gallery[r]), [v, d]),
+    sketch: stacked(some.map(z => z.data), some.length ? some[0].dims.slice(1) : [v, d]), photo: stacked(pairs.map(([, r]) => gallery[r]), [v, d]) }
+  const made = run(`${rule}-shown`, given).then(found => ({ given, ...found }))
+  embedded.set(rule, { key, made })
+  return made
+}
+
+/** Embeddings without what corrects hubs. @param {any} photos */
+function plain(photos) {
+  const [m, v, wide] = photos.dims, d = known.gallery.dims[2], out = new Float32Array(m * v * d)
+  for (let i = 0; i < m * v; i++) out.set(photos.data.subarray(i * wide, i * wide + d), i * d)
+  return new ort.Tensor('float32', out, [m, v, d])
+}
+
 const does = {
   async start() {
     page = JSON.parse(new TextDecoder().decode(await load('page.json')))
@@ -94,7 +119,7 @@ const does = {
     ort.env.wasm.wasmBinary = files[names.indexOf('ort.wasm.gz')].buffer
     ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency || 1) : 1
     for (const [i, name] of names.entries()) {
-      const graph = name.match(/^(\w+)\.onnx\.gz$/)?.[1]
+      const graph = name.match(/^([\w-]+)\.onnx\.gz$/)?.[1]
       if (graph) graphs[graph] = await ort.InferenceSession.create(files[i], { executionProviders: ['wasm'] })
     }
     known = await run('known', { on: new ort.Tensor('float32', new Float32Array(1), [1]) })
@@ -131,19 +156,17 @@ const does = {
   /** Scores of photos for drawings, before and, with pairs, after the step.
    * @param {{ ids: number[], scope: number[], pairs: [number, number][] }} given pairs of a drawing and a photo */
   async ask({ ids, scope, pairs }) {
-    const [v, d] = known.gallery.dims.slice(1), of = (/** @type {number} */ id) => /** @type {any} */ (looks.get(id)).sketch
-    const asked = of(ids[0]).dims.slice(1)
-    const some = { query: stacked(ids.map(id => of(id).data), asked), gallery: stacked(scope.map(r => gallery[r]), [v, d]),
-      sketch: stacked(pairs.map(([id]) => of(id).data), asked), photo: stacked(pairs.map(([, r]) => gallery[r]), [v, d]) }
-    /** @param {string} graph */
-    const told = async graph => {
-      const { scores, firsts, moved, queries, photos } = await run(graph, { ...known, ...some })
-      return { scores: scores.data, firsts: Array.from(firsts.data, Number), moved: moved.data[0], queries, photos }
+    const query = ids.length ? stacked(ids.map(id => sketchOfId(id).data), sketchOfId(ids[0]).dims.slice(1)) : null
+    /** @param {string} rule @param {[number, number][]} pairs */
+    const told = async (rule, pairs) => {
+      const { given, photos, firsts, moved } = await taught(rule, scope, pairs)
+      const tell = { firsts: Array.from(firsts.data, Number), moved: moved.data[0], scores: new Float32Array(0), embedded: new Float32Array(0) }
+      if (!query) return tell
+      const { scores, queries } = await run(`${rule}-asked`, { ...given, photos, query })
+      last = { queries, photos }
+      return { ...tell, scores: scores.data, embedded: queries.data }
     }
-    const before = await told('before'), after = pairs.length ? await told(pairs.length > 1 ? 'several' : 'one') : null
-    last = after || before
-    const plain = (/** @type {typeof before} */ t) => ({ scores: t.scores, firsts: t.firsts, moved: t.moved, embedded: t.queries.data })
-    return { before: plain(before), after: after && plain(after) }
+    return { before: await told('before', []), after: pairs.length ? await told(pairs.length > 1 ? 'several' : 'one', pairs) : null }
   },
 
   /** Which cells speak for a photo, as asked last. @param {{ id: number, row: number, at: number }} given row of the gallery, place in the scope */
@@ -151,7 +174,7 @@ const does = {
     const photo = /** @type {any} */ (shown.get(row)), pixels = await photo.picture()
     photo.cells ||= (await look(pixels)).cells
     const { drawn_says, shown_says } = await run('why', { drawn: /** @type {any} */ (looks.get(id)).cells, shown: photo.cells,
-      query: last.queries, photos: last.photos, usual: known.bank, at: new ort.Tensor('int64', BigInt64Array.of(BigInt(at)), [1]) })
+      query: last.queries, photos: plain(last.photos), usual: known.bank, at: new ort.Tensor('int64', BigInt64Array.of(BigInt(at)), [1]) })
     return { drawn: drawn_says.data, shown: shown_says.data, pixels }
   },
 

@@ -53,15 +53,15 @@ def accuracies(page, collection, tasks):
     hands, first, rows = collection.sketches.set_index('row').sketcher, 0, []
     for kind, task in enumerate(tasks):
         sketches = [(own, hands[s]) for s, own in zip(task.sketches.tolist(), task.own.tolist())]
-        for k in KS:
-            d = draws_of(task, k, DRAWS)
-            draws = [dict(support=s.tolist(), query=q[v].tolist()) for s, q, v in zip(d.support, d.query, d.valid)]
-            ranks = page.evaluate(ASK, [kind, first, sketches, draws])
+        draws = [dict(support=s.tolist(), query=q[v].tolist()) for k in KS for s, q, v in zip(*draws_of(task, k, DRAWS))]
+        ranks = page.evaluate(ASK, [kind, first, sketches, draws])
+        for n, k in enumerate(KS):
             for i, step in enumerate(('before', 'after')):
-                share = lambda q: statistics.mean(statistics.mean(r <= q for r in both[i]) for both in ranks)
+                some = [both[i] for both in ranks[n*DRAWS:(n+1)*DRAWS]]
+                share = lambda q: statistics.mean(statistics.mean(r <= q for r in one) for one in some)
                 rows.append(dict(task=task.name, k=k, step=step) | {f'acc@{q}': share(q) for q in (1, 5, 10)})
         first += len(task.gallery)
-        print(task.name, rows[-1])
+        print(task.name, rows[-1], flush=True)
     return rows
 
 

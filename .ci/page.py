@@ -9,7 +9,8 @@ from afgsbir.core import InputError, cached, command, data_root
 
 ROOT = Path(__file__).resolve().parents[1]
 NPM = {   # package -> what npm says of it
-    'onnxruntime-web@1.30.0': 'q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ==',
+    'onnxruntime-web@1.30.0':
+        'q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ==',
     'axe-core@4.14.1': 'FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==',
     'typescript@5.9.3': 'jl1vZzPDinLr9eUt3J/t7V6FgNEw9QjvBPdysz9KfQDD41fQrC2Y4vKQdiaUpFT4bXlb1RHhLpp8wtm6M5TgSw=='}
 
@@ -18,7 +19,7 @@ def from_npm(package, wanted):
     "The folder with some files of an npm package (a pattern, or several), fetched once"
     def fetch(folder):
         if not shutil.which('npm'): raise InputError('npm: is not installed; install Node.js 20 or later')
-        done = subprocess.run(['npm', 'pack', package, '--silent'], cwd=folder, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(['npm', 'pack', package, '--silent'], cwd=folder, capture_output=True, timeout=300)
         if done.returncode: raise InputError(f'{package}: npm cannot fetch it; look at the network')
         archive = next(folder.glob('*.tgz'))
         if base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() != NPM[package]:

@@ -1,4 +1,4 @@
-"""Measure the page through the page: accuracies on unseen emoji against the rows of Python, time to an answer, download.
+"""Measure the page through the page: accuracies on unseen emoji against the rows of Python, times, download.
 
     python .ci/through_page.py      # writes outputs/page/rows.csv; needs Chromium, playwright and npm
 """
@@ -34,7 +34,8 @@ ASK = """async ([kind, first, sketches, draws]) => {
 }"""
 
 TIME = """async () => {
-  const draw = () => tryIt.work('draw', { strokes: [[...Array(40).keys()].map(i => [9*i*Math.random(), 300*Math.random()])] })
+  const stroke = () => [...Array(40).keys()].map(i => [9*i*Math.random(), 300*Math.random()])
+  const draw = () => tryIt.work('draw', { strokes: [stroke()] })
   const scope = tryIt.scope(), pairs = [], took = { before: [], after: [] }
   for (let i = 0; i < 5; i++) pairs.push([(await draw()).id, 50*i])
   for (const [when, given] of [['before', []], ['after', pairs]]) for (let i = 0; i < 12; i++) {
@@ -53,7 +54,8 @@ def accuracies(page, collection, tasks):
     hands, first, rows = collection.sketches.set_index('row').sketcher, 0, []
     for kind, task in enumerate(tasks):
         sketches = [(own, hands[s]) for s, own in zip(task.sketches.tolist(), task.own.tolist())]
-        draws = [dict(support=s.tolist(), query=q[v].tolist()) for k in KS for s, q, v in zip(*draws_of(task, k, DRAWS))]
+        draws = [dict(support=s.tolist(), query=q[v].tolist())
+                 for k in KS for s, q, v in zip(*draws_of(task, k, DRAWS))]
         ranks = page.evaluate(ASK, [kind, first, sketches, draws])
         for n, k in enumerate(KS):
             for i, step in enumerate(('before', 'after')):
@@ -96,12 +98,14 @@ def measured(folder):
         took = page.evaluate(TIME)
         for when in ('before', 'after'):
             t = statistics.median(took[when])
-            yield row('page', '451 photos, one thread', 'limit: 300 ms', f"stroke's end to answer, {when} adapting", t, 'ms',
-                      ratio=300/t, repeats=9, target=1)
+            what = f"stroke's end to answer, {when} adapting"
+            told = dict(ratio=300/t, repeats=9, target=1)
+            yield row('page', '451 photos, one thread', 'limit: 300 ms', what, t, 'ms', **told)
         yield row('page', '451 photos, one thread', 'page', 'five pairs to first answer', took['adapt'], 'ms')
         sizes = json.loads((Path(folder)/'page.json').read_text())['bytes']
         ours = sum(n for f, n in sizes.items() if not f.startswith(('drawn', 'ort')))/1e6
-        yield row('page', 'network, M, rule, gallery, photos', 'limit: 8 MB', 'download', ours, 'MB', ratio=8/ours, target=1)
+        parts = 'network, M, rule, gallery, photos'
+        yield row('page', parts, 'limit: 8 MB', 'download', ours, 'MB', ratio=8/ours, target=1)
         yield row('page', 'ONNX Runtime Web', 'page', 'download', sizes['ort.wasm.gz']/1e6, 'MB')
         collection = load_collection('emoji')
         yield from compared(accuracies(page, collection, with_pairs(tasks_of(collection, 'test'), max(KS))))

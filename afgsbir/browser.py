@@ -100,12 +100,12 @@ class Look(nn.Module):
         sketch, photo = (z.sum(1)+self.bias[kind] for z, kind in ((torch.cat(asked), SKETCH), (cells, PHOTO)))
         return sketch[None], photo[None], cells
 
-# %% ../nbs/39_browser.ipynb #9a34d103
+# %% ../nbs/39_browser.ipynb #d322fc27
 class Shown(nn.Module):
     "What a rule makes of pairs and a gallery: embeddings of its photos, and what the step did"
     def __init__(self, rule, adapts):
         super().__init__()
-        if rule.inner is not None: raise InputError('a step that takes gradients as it runs: cannot be traced, take another')
+        if rule.inner is not None: raise InputError('a step that takes gradients as it runs; trace another')
         self.rule, self.adapts = rule, adapts
 
     def support(self, gallery, sketch, photo):

@@ -67,7 +67,8 @@ def test_same_bytes():
     "Strokes and pictures become the very bytes that Python makes of them"
     from afgsbir.browser import WIDTHS, _stamp
     chance = np.random.default_rng(0)
-    ways = dict(side=128, fill=FILL, line=LINE, ink=INK, paper=PAPER, largest=LARGEST, stamps={w: _stamp(w) for w in WIDTHS})
+    ways = dict(side=128, fill=FILL, line=LINE, ink=INK, paper=PAPER, largest=LARGEST)
+    ways |= dict(stamps={w: _stamp(w) for w in WIDTHS})
     def scribble(i):
         walk = lambda: (chance.random((chance.integers(1, 30), 2)).cumsum(0)*10).tolist()
         zigzag = lambda: chance.integers(0, 320, (chance.integers(1, 9), 2)).tolist()
@@ -136,10 +137,10 @@ def draw(page, strokes=FACE, touch=None):
     for stroke in strokes:
         at = [(box['x']+x*box['width'], box['y']+y*box['height']) for x, y in stroke]
         if touch:
-            told = lambda kind, *points: touch.send('Input.dispatchTouchEvent', dict(type=kind, touchPoints=list(points)))
-            told('touchStart', dict(x=at[0][0], y=at[0][1]))
-            for x, y in at[1:]: told('touchMove', dict(x=x, y=y))
-            told('touchEnd')
+            points = [('touchStart', at[:1]), *(('touchMove', [p]) for p in at[1:]), ('touchEnd', [])]
+            for kind, some in points:
+                told = dict(type=kind, touchPoints=[dict(x=x, y=y) for x, y in some])
+                touch.send('Input.dispatchTouchEvent', told)
         else:
             page.mouse.move(*at[0]); page.mouse.down()
             for x, y in at[1:]: page.mouse.move(x, y, steps=3)
@@ -162,7 +163,8 @@ def fit_for_all(page):
     "axe-core finds nothing serious"
     from page import from_npm
     page.evaluate((from_npm('axe-core@4.14.1', ['axe.min.js'])/'axe.min.js').read_text())
-    found = page.evaluate('axe.run().then(r => r.violations.map(v => [v.impact, v.id, v.nodes.map(n => n.html).slice(0, 3)]))')
+    told = 'v => [v.impact, v.id, v.nodes.map(n => n.html).slice(0, 3)]'
+    found = page.evaluate(f'axe.run().then(r => r.violations.map({told}))')
     assert not [v for v in found if v[0] in ('serious', 'critical')], found
 
 
@@ -276,7 +278,8 @@ def test_keys(chromium, address):
             if page.evaluate(f"document.activeElement?.matches('{wanted}')"): return
         raise AssertionError(f'{wanted}: no key leads there')
     reach('#sheet')
-    for way in ('Space', *['ArrowRight']*6, *['ArrowDown']*6, 'Space', 'ArrowLeft', 'Space', *['ArrowUp']*4, 'Space'): key(way)
+    corner = *['ArrowRight']*6, *['ArrowDown']*6
+    for way in ('Space', *corner, 'Space', 'ArrowLeft', 'Space', *['ArrowUp']*4, 'Space'): key(way)
     first = answered(page, [])
     key('Backspace')
     answered(page, first)

@@ -58,7 +58,7 @@ def pictures(chance):
     dark = clear.copy(); dark[90:96, 40:200] = 0, 0, 0, 200
     shaded = np.full((240, 320, 3), [200, 190, 170])+chance.normal(0, 2, (240, 320, 3))
     shaded = shaded+np.linspace(-20, 20, 320)[:, None]; shaded[100:108, 60:250] = 40, 30, 90
-    board = np.full((1100, 1300, 3), 30.)+chance.normal(0, 1, (1100, 1300, 3)); board[400:440, 200:1000] = 230
+    board = np.full((320, 1300, 3), 30.)+chance.normal(0, 1, (320, 1300, 3)); board[150:180, 200:1000] = 230
     return [Image.fromarray(a.clip(0, 255).astype(np.uint8)) for a in (white, clear, dark, shaded, board)]
 
 
@@ -259,7 +259,7 @@ def test_finger(chromium, address):
     page, wrong = opened(chromium, address, viewport=dict(width=390, height=844), color_scheme='dark', has_touch=True)
     draw(page, touch=page.context.new_cdp_session(page))
     answered(page, [])
-    assert len(page.evaluate('tryIt.state().drawing.grey').keys()) == 128*128
+    assert len(page.evaluate('tryIt.state().drawing.grey')) == 128*128
     page.tap('#take'); page.wait_for_selector('#reason:not([hidden])', timeout=60_000)
     page.tap('#teach'); page.wait_for_selector('#did:not([hidden])', timeout=60_000)
     assert page.locator('#pairs li').count() == 10 and page.evaluate('document.documentElement.scrollWidth') == 390
@@ -306,7 +306,7 @@ def test_files(chromium, address, tmp_path):
     page.wait_for_selector('#own:has-text("1 of yours")', timeout=60_000)
     page.set_input_files('#open', drawing)
     answered(page, [])
-    grey = np.array(list(page.evaluate('tryIt.state().drawing.grey').values()))
+    grey = np.array(page.evaluate('tryIt.state().drawing.grey'))
     assert (grey == as_sketch(drawing, 128).ravel()).all()
     assert len(page.evaluate('tryIt.scope()')) == 452
     page.set_input_files('#open', text)

@@ -64,7 +64,7 @@ class _Packed(nn.Module):
         for name, part in packed(dict(t=t)).items(): self.register_buffer(name.removeprefix('t.'), part)
     def forward(self): return _widened(self.int4.int(), self.scale.float())
 
-# %% ../nbs/39_browser.ipynb #30f73506
+# %% ../nbs/39_browser.ipynb #28d7886e
 class Look(nn.Module):
     "One picture (1, side, side, 3) to M's projections as a sketch and as a photo, and to what each cell adds to them"
     def __init__(self, eye):
@@ -79,11 +79,11 @@ class Look(nn.Module):
 
     def cells(self, maps):
         "Maps of the last stages, each (n, c, h, w), to what cells add, (n, cells, d)"
-        grid = self.encoder.grid**2
-        x, added, at = _grid_stages(maps, self.encoder.grid).half().float(), 0, 0      # halves, as maps are kept
+        grid, weight, added, at = self.encoder.grid**2, self.weight(), 0, 0
+        x = _grid_stages(maps, self.encoder.grid).half().float()                       # halves, as maps are kept
         for c in (m.shape[1]*grid for m in maps):
             by_cell = lambda t: t[:, at:at+c].unflatten(1, (-1, grid)).permute(2, 0, 1)     # (cells, n or d, channels)
-            added, at = added + by_cell(x)@by_cell(self.weight()).mT, at+c
+            added, at = added + by_cell(x)@by_cell(weight).mT, at+c
         return added.movedim(0, 1)
 
     def elsewhere(self, maps, place):

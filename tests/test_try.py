@@ -1,8 +1,7 @@
 "The page that adapts in a browser: the numbers of Python, and a person who draws, gives examples, adapts and undoes."
-import base64, functools, http.server, json, math, re, shutil, subprocess, sys, threading
+import base64, functools, gzip, http.server, json, math, re, shutil, subprocess, sys, threading
 
 import numpy as np, pytest, torch
-import torch.nn.functional as F
 from PIL import Image
 
 from afgsbir.asking import compare_views
@@ -168,49 +167,82 @@ def fit_for_all(page):
     assert not [v for v in found if v[0] in ('serious', 'critical')], found
 
 
-def test_numbers(chromium, address):
-    "Embeddings, and the ten nearest before and after adapting, of 50 fixed sketches"
-    shop, emoji = Retriever.from_pretrained('emoji', device='cpu'), load_collection('emoji')
-    tasks, system = tasks_of(emoji, 'test'), shop.eye.system
-    z = projections(system.params, system.features(emoji, tasks, shop.eye.views), tasks)
-    rows = torch.cat([t.gallery for t in tasks])
-    sketch_of = {(s.photo_row, s.sketcher): s.row for s in emoji.sketches.itertuples()}
-    places = [(k, i) for k, t in enumerate(tasks) for i in range(len(t.gallery))]
-    hands = sorted(emoji.sketches.sketcher.unique())
-    drawn = [(at, hands[n % 4]) for n, at in enumerate(range(3, 451, 9))]
-    shown = [(at, 'openmoji') for at in range(0, 440, 95)]
+class Reference:
+    "What Python answers to 50 fixed sketches among all unseen photos: before, after five pairs, after one"
+    def __init__(self):
+        shop, emoji = Retriever.from_pretrained('emoji', device='cpu'), load_collection('emoji')
+        tasks, self.system, hands = tasks_of(emoji, 'test'), shop.eye.system, sorted(emoji.sketches.sketcher.unique())
+        z = projections(self.system.params, self.system.features(emoji, tasks, shop.eye.views), tasks)
+        rows, row_of = torch.cat([t.gallery for t in tasks]), emoji.sketches.set_index(['photo_row', 'sketcher']).row
+        places = [(k, i) for k, t in enumerate(tasks) for i in range(len(t.gallery))]
+        self.own = list(range(0, 440, 95))                                     # photos of the pairs
+        asked = [(at, hands[n % 4]) for n, at in enumerate(range(3, 451, 9))]
+        shown = [(at, 'openmoji') for at in self.own]
+        self.asked, self.shown = ([(*places[at], hand) for at, hand in some] for some in (asked, shown))
+        self.rows = [row_of[int(rows[at]), hand] for at, hand in asked+shown]  # of the pairs' sketches last
+        self.pixels, self.gallery = emoji.sketch_pixels[self.rows], z.photos[rows]
+        self.z = z.sketches[torch.tensor(self.rows)]
+        nobody = _nobody(*self.gallery.shape[1:])._replace(gallery=self.gallery)
+        self.cases = [(shop.before, nobody, 50), (shop.step, self.support(5), 50), (shop.step, self.support(1), 1)]
+
+    def support(self, k):
+        own = torch.tensor(self.own[:k])
+        return Support(self.z[None, 50:50+k], self.gallery[own][None], own[None], self.gallery)
+
+    def agrees(self, embedded, scores, case):
+        "Embeddings within 1e-3, the same ten photos, in order but for ties"
+        step, given, n = self.cases[case]
+        with torch.no_grad():
+            adapted = rule_of(self.system, step)(given)
+            queries, photos = adapted.queries(self.z[:n]), adapted.photos(self.gallery)
+            wanted = compare_views(queries, photos)[0]
+        queries = queries[0, ..., :self.gallery.shape[-1]]
+        assert (torch.as_tensor(embedded).view_as(queries)-queries).abs().max() < 1e-3
+        best, theirs = (s.view(n, -1).argsort(descending=True, stable=True)[:, :10] for s in (scores, wanted))
+        assert (best.sort().values == theirs.sort().values).all()
+        assert (wanted.gather(1, best)-wanted.gather(1, theirs)).abs().max() < 2e-4
+
+
+@pytest.fixture(scope='module')
+def reference(): return Reference()
+
+
+def test_graphs(reference):
+    "The graphs in ONNX Runtime, without a browser"
+    ort = pytest.importorskip('onnxruntime', reason='onnxruntime is not installed: the graphs are not run')
+    pytest.importorskip('onnxscript', reason='onnxscript is not installed: nothing is traced')
+    from afgsbir.browser import page_files
+    opened = lambda name: ort.InferenceSession(gzip.decompress((page_files()/f'{name}.onnx.gz').read_bytes()))
+    def run(graph, **given):
+        session = opened(graph)
+        names = [o.name for o in session.get_outputs()]
+        return dict(zip(names, session.run(None, {i.name: given[i.name] for i in session.get_inputs()})))
+    look, known = opened('look'), run('known', on=np.zeros(1, np.float32))
+    seen = lambda gray: look.run(['sketch'], dict(pixels=np.repeat(gray[None, ..., None], 3, -1)))[0]
+    z = np.concatenate([seen(p) for p in reference.pixels])
+    photos = known['gallery'][reference.own]
+    for case, (name, k, n) in enumerate((('before', 0, 50), ('several', 5, 50), ('one', 1, 1))):
+        given = known | dict(query=z[:n], sketch=z[50:50+k], photo=photos[:k])
+        found = run(f'{name}-asked', **given, photos=run(f'{name}-shown', **given)['photos'])
+        reference.agrees(found['queries'], torch.from_numpy(found['scores']), case)
+
+
+def test_numbers(chromium, address, reference):
+    "The same in the page, with the drawings that it stores"
     page, wrong = opened(chromium, address)
-    told = page.evaluate("""async ([drawn, shown]) => {
+    told = page.evaluate("""async ([asked, shown, own]) => {
       const look = async ([kind, i, hand]) => (await tryIt.work('stored', { kind, i, hand })).id
       const ids = [], pairs = [], scope = tryIt.scope()
-      for (const d of drawn) ids.push(await look(d))
-      for (const s of shown) pairs.push([await look(s), s[3]])
+      for (const d of asked) ids.push(await look(d))
+      for (const [n, s] of shown.entries()) pairs.push([await look(s), own[n]])
       const plain = t => ({ embedded: [...t.embedded], scores: [...t.scores], moved: t.moved, firsts: t.firsts })
       const { before, after } = await tryIt.work('ask', { ids, scope, pairs })
       const one = await tryIt.work('ask', { ids: ids.slice(0, 1), scope, pairs: pairs.slice(0, 1) })
       return [before, after, one.after].map(plain)
-    }""", [[(*places[at], hand) for at, hand in drawn], [(*places[at], hand, at) for at, hand in shown]])
-    asks = z.sketches[[sketch_of[int(rows[at]), hand] for at, hand in drawn]]
-    taught = z.sketches[[sketch_of[int(rows[at]), hand] for at, hand in shown]]
-    gallery = z.photos[rows]
-    own = rows[[at for at, _ in shown]]
-    support = lambda k: Support(taught[None, :k], z.photos[own[:k]][None], own[None, :k], gallery)
-    nobody = _nobody(*gallery.shape[1:])._replace(gallery=gallery)
-    for found, step, given, n in ((told[0], shop.before, nobody, 50), (told[1], shop.step, support(5), 50),
-                                  (told[2], shop.step, support(1), 1)):
-        with torch.no_grad():
-            adapted = rule_of(system, step)(given)
-            queries, photos = adapted.queries(asks[:n]), adapted.photos(gallery)
-            scores = compare_views(queries, photos)[0]
-        seen = torch.tensor(found['embedded']).view(n, -1, gallery.shape[-1])
-        assert (seen-queries[0, ..., :gallery.shape[-1]]).abs().max() < 1e-3
-        ours = torch.tensor(found['scores']).view(n, -1)
-        assert (ours-scores).abs().max() < 1e-3
-        best, theirs = (s.argsort(descending=True, stable=True)[:, :10] for s in (ours, scores))
-        assert (best.sort().values == theirs.sort().values).all()                           # the same ten
-        assert (scores.gather(1, best)-scores.gather(1, theirs)).abs().max() < 2e-4         # in order, but for ties
-    assert told[0]['moved'] == 0 and told[1]['moved'] > .01 and sum(told[1]['firsts']) == len(system.bank.sketch)
-    assert not wrong
+    }""", [reference.asked, reference.shown, reference.own])
+    for case, t in enumerate(told): reference.agrees(torch.tensor(t['embedded']), torch.tensor(t['scores']), case)
+    assert told[0]['moved'] == 0 and told[1]['moved'] > .01
+    assert sum(told[1]['firsts']) == len(reference.system.bank.sketch) and not wrong
     page.close()
 
 

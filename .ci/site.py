@@ -6,7 +6,11 @@ so that no page asks another host for anything. A warning or a broken link fails
 import html, os, re, shutil, subprocess, sys
 from pathlib import Path
 
+from afgsbir.core import InputError
+from page import build
+
 ROOT = Path(__file__).resolve().parents[1]
+PAGE = 'https://afgsbir.github.io/afgsbir/try/'   # where README and chapters say that it is
 STAGE, SITE = ROOT/'.site', ROOT/'_site'
 
 
@@ -63,6 +67,14 @@ def localise():
         f.write_text(re.sub(r'@import\s*(url\((["\']?)https?://.*?\2\)|(["\'])https?://.*?\3)\s*;', '', t))
 
 
+def try_it():
+    "The page that adapts in the browser, and links that lead to it; without it they lead to the published one"
+    try: build(SITE/'try')
+    except InputError as e: return print(f'{e}; the site is built without try/')
+    for f in SITE.rglob('*.html'):
+        f.write_text(f.read_text().replace(PAGE, f'{os.path.relpath(SITE/"try", f.parent)}/index.html'))
+
+
 def outside_requests():
     "What pages and stylesheets would fetch from other hosts"
     asks = {'.html': [r'<(?:script|img|iframe|source|video)[^>]*\ssrc="(https?:)?//[^"]*"',
@@ -85,6 +97,7 @@ def broken_links():
 if __name__ == '__main__':
     stage()
     if not render(): localise()
+    try_it()
     bad = outside_requests() + broken_links()
     if bad: raise SystemExit('error: ' + '; '.join(f'{page}: {what}' for page, what in bad[:10]))
     print(f'{SITE}/index.html: {len(list(SITE.rglob("*.html")))} pages')

@@ -1,0 +1,56 @@
+"""Build the page that adapts in a browser: its sources, what `afgsbir.browser` writes, and ONNX Runtime Web from npm.
+
+    python .ci/page.py _site/try
+"""
+import base64, fnmatch, gzip, hashlib, json, shutil, subprocess, sys, tarfile
+from pathlib import Path
+
+from afgsbir.core import InputError, cached, command, data_root
+
+ROOT = Path(__file__).resolve().parents[1]
+NPM = {   # package -> what npm says of it
+    'onnxruntime-web@1.30.0':
+        'q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ==',
+    'axe-core@4.14.1': 'FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==',
+    'typescript@5.9.3': 'jl1vZzPDinLr9eUt3J/t7V6FgNEw9QjvBPdysz9KfQDD41fQrC2Y4vKQdiaUpFT4bXlb1RHhLpp8wtm6M5TgSw=='}
+
+
+def from_npm(package, wanted):
+    "The folder with some files of an npm package (a pattern, or several), fetched once"
+    def fetch(folder):
+        if not shutil.which('npm'): raise InputError('npm: is not installed; install Node.js 20 or later')
+        done = subprocess.run(['npm', 'pack', package, '--silent'], cwd=folder, capture_output=True, timeout=300)
+        if done.returncode: raise InputError(f'{package}: npm cannot fetch it; look at the network')
+        archive = next(folder.glob('*.tgz'))
+        if base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() != NPM[package]:
+            raise InputError(f'{package}: is not the package it was; look at what changed')
+        with tarfile.open(archive) as tar:
+            for member in tar.getmembers():
+                if any(fnmatch.fnmatch(member.name, f'package/{name}') for name in wanted):
+                    (folder/Path(member.name).name).write_bytes(tar.extractfile(member).read())
+        archive.unlink()
+    return cached(data_root()/'.cache'/package.replace('@', '-'), fetch)
+
+
+def build(to):
+    "The page in a folder of its own; InputError says what is missing"
+    try: import onnx, onnxscript
+    except ImportError as e: raise InputError(f"{e.name}: not installed; pip install 'afgsbir[page]'") from None
+    from afgsbir.browser import page_files
+    runtime = from_npm('onnxruntime-web@1.30.0',
+                       ('dist/ort.wasm.bundle.min.mjs', 'dist/ort-wasm-simd-threaded.wasm', 'package.json'))
+    to = Path(to)
+    shutil.rmtree(to, ignore_errors=True)
+    shutil.copytree(ROOT/'nbs/try', to)
+    for file in page_files().iterdir():
+        if not file.name.startswith('.'): shutil.copy(file, to)
+    (to/'ort').mkdir()
+    shutil.copy(runtime/'ort.wasm.bundle.min.mjs', to/'ort')
+    (to/'ort.wasm.gz').write_bytes(gzip.compress((runtime/'ort-wasm-simd-threaded.wasm').read_bytes(), 9, mtime=0))
+    page = json.loads((to/'page.json').read_text())
+    page['bytes']['ort.wasm.gz'] = (to/'ort.wasm.gz').stat().st_size
+    (to/'page.json').write_text(json.dumps(page))
+    return to
+
+
+if __name__ == '__main__': command(lambda: print(build(sys.argv[1])))

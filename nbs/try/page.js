@@ -1,0 +1,350 @@
+// The page: what is drawn, what is meant, which examples are kept, and what the worker says of them.
+import { Sheet } from './sheet.js'
+import { changes, label, rankOf, spread, top } from './ranking.js'
+
+/** @typedef {{ id: number, grey: Uint8Array }} Drawing */
+/** @typedef {{ name: string, kind: number, i: number, url?: string }} Photo */
+/** @typedef {{ id: number, grey: Uint8Array, row: number }} Pair */
+/** @typedef {{ scores: Float32Array, firsts: number[], moved: number }} Told */
+
+const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id))
+const LINES = [.7, 1, 1.6, 2.4], MOST = 10, SHOWN = 10
+
+/** @type {any} */
+let facts
+/** @type {Photo[]} */
+const photos = []
+/** @type {Drawing | null} */
+let drawing = null
+/** @type {number | null} */
+let meant = null
+/** @type {Pair[]} */
+let pairs = []
+/** @type {Pair[]} */
+let taught = []
+/** @type {{ before: Told, after: Told | null } | null} */
+let told = null
+let asked = 0
+
+const needs = typeof WebAssembly !== 'object' ? 'WebAssembly' : typeof DecompressionStream !== 'function' ? 'DecompressionStream'
+  : typeof OffscreenCanvas !== 'function' ? 'OffscreenCanvas' : ''
+
+/** @type {Worker} */
+let worker
+/** @type {Map<number, { done: (told: any) => void, failed: (e: Error) => void }>} */
+const waiting = new Map()
+let calls = 0, total = 0
+
+/** Have the worker do something. @param {string} does @param {any} [given] @returns {Promise<any>} */
+export const work = (does, given = {}) => new Promise((done, failed) => {
+  waiting.set(++calls, { done, failed })
+  worker.postMessage({ call: calls, does, given })
+})
+
+/** @param {MessageEvent} event */
+function heard({ data }) {
+  if (data.total) total = data.total
+  if (data.fetched) {
+    if (total) $('bar').value = Math.min(1, data.fetched / total)
+    $('part').textContent = `${(data.fetched / 1e6).toFixed(1)}${total ? ` of ${(total / 1e6).toFixed(1)}` : ''} MB`
+    $('weight').textContent = (data.fetched / 1e6).toFixed(1)
+  }
+  const asked = waiting.get(data.call)
+  if (!asked) return
+  waiting.delete(data.call)
+  data.error === undefined ? asked.done(data.told) : asked.failed(new Error(data.error))
+}
+
+/** @param {string} line */
+function trouble(line) { $('trouble').textContent = line; $('trouble').hidden = !line }
+
+/** Do something and say what is wrong with it. @param {() => any} what */
+const guarded = what => async () => {
+  trouble('')
+  try { await what() } catch (e) { trouble(e instanceof Error ? e.message : String(e)) }
+}
+
+/** A photo as an element. @param {number} row @returns {HTMLElement} */
+function picture(row) {
+  const { kind, i, url } = photos[row], pic = document.createElement('span')
+  pic.className = 'pic'
+  if (url) pic.style.background = `#fff center / contain no-repeat url(${url})`
+  else {
+    const n = facts.kinds[kind].photos.length
+    pic.style.backgroundImage = `url(photos-${kind}.webp)`
+    pic.style.backgroundSize = `100% ${n * 100}%`
+    pic.style.backgroundPosition = `0 ${n > 1 ? i / (n - 1) * 100 : 0}%`
+  }
+  return pic
+}
+
+/** Grey pixels on a canvas. @param {Uint8Array} data of a picture, grey or in colours @param {HTMLCanvasElement} canvas */
+function paint(data, canvas) {
+  const side = facts.side, bands = data.length / side / side, image = new ImageData(side, side)
+  for (let i = 0; i < side * side; i++) for (let b = 0; b < 4; b++)
+    image.data[4 * i + b] = b === 3 ? 255 : data[bands * i + (bands === 3 ? b : 0)]
+  const small = new OffscreenCanvas(side, side)
+  small.getContext('2d')?.putImageData(image, 0, 0)
+  canvas.getContext('2d')?.drawImage(small, 0, 0, canvas.width, canvas.height)
+}
+
+const scope = () => {
+  const chosen = $('scope').value
+  return [...photos.keys()].filter(r => chosen === '' || photos[r].kind === Number(chosen) || photos[r].kind < 0)
+}
+
+/** The photos of one ranking. @param {HTMLElement} list @param {Told} ranking @param {number[]} rows */
+function showRanking(list, ranking, rows) {
+  list.replaceChildren(...top(ranking.scores, SHOWN).map((at, place) => {
+    const row = rows[at], tile = document.createElement('button'), name = document.createElement('span')
+    tile.className = 'tile'
+    tile.ariaPressed = String(row === meant)
+    tile.title = label(photos[row].name)
+    name.textContent = `${place + 1} ${label(photos[row].name)}`
+    tile.append(picture(row), name)
+    tile.onclick = guarded(() => choose(row))
+    const item = document.createElement('li')
+    item.append(tile)
+    return item
+  }))
+}
+
+/** @param {number} row */
+function choose(row) {
+  meant = row
+  show()
+  return explain()
+}
+
+function show() {
+  const rows = scope(), adapted = Boolean(drawing && told?.after)
+  $('later').hidden = !adapted
+  $('h-before').textContent = adapted ? 'Before' : drawing ? 'As it is' : 'Draw, and they appear here'
+  for (const when of /** @type {const} */ (['before', 'after'])) {
+    const ranking = drawing && told?.[when]
+    if (ranking) showRanking($(when), ranking, rows); else $(when).replaceChildren()
+  }
+  const at = meant === null ? -1 : rows.indexOf(meant)
+  const rank = told && at >= 0 && drawing ? [told.before, ...told.after ? [told.after] : []].map(t => rankOf(t.scores, at)) : []
+  if (meant !== null) {
+    const text = document.createElement('span'), name = label(photos[meant].name)
+    text.textContent = !drawing ? `Draw this: ${name}` : rank.length ? `${name}: place ${rank.join(', then ')} of ${rows.length}` : `${name} is not among these photos`
+    $('meant').replaceChildren(picture(meant), text)
+  }
+  $('verdict').textContent = rank.length < 2 ? '' : rank[1] < rank[0] ? `Adapting helped: from place ${rank[0]} to ${rank[1]}.`
+    : rank[1] > rank[0] ? `Adapting hurt here: from place ${rank[0]} to ${rank[1]}.` : `Adapting left it at place ${rank[0]}.`
+  $('keep').disabled = !drawing || meant === null || pairs.length >= MOST || pairs.some(p => p.id === drawing?.id)
+  $('adapt').disabled = !pairs.length
+  $('forget').disabled = !taught.length
+  $('count').textContent = `${pairs.length} of ${MOST}`
+  $('undo').disabled = !sheet.strokes.length
+  $('clear').disabled = !drawing && !sheet.strokes.length
+  $('reason').hidden = meant === null || at < 0 || !told || !drawing
+  showStep(rows)
+}
+
+/** The three numbers of the step. @param {number[]} rows */
+function showStep(rows) {
+  $('did').hidden = !told?.after
+  if (!told?.after) return
+  const { lost, gained } = changes(told.before.firsts, told.after.firsts)
+  $('moved').textContent = told.after.moved.toFixed(2)
+  for (const [name, few, all] of /** @type {[string, string, number[]][]} */ ([['lost', 'losers', lost], ['gained', 'gainers', gained]])) {
+    $(name).textContent = all.length
+    $(few).replaceChildren(...all.slice(0, 4).map(at => {
+      const pic = picture(rows[at])
+      pic.role = 'img'
+      pic.ariaLabel = pic.title = `${label(photos[rows[at]].name)}: first for ${told?.before.firsts[at]}, then for ${told?.after?.firsts[at]}`
+      return pic
+    }))
+  }
+}
+
+/** Ask for the drawing that is on the sheet. */
+async function ask() {
+  const turn = ++asked
+  if (!drawing && !taught.length) { told = null; return show() }
+  const ids = drawing ? [drawing.id] : []
+  const found = await work('ask', { ids, scope: scope(), pairs: taught.map(p => [p.id, p.row]) })
+  if (turn !== asked) return                       // something newer was asked meanwhile
+  told = found
+  show()
+  await explain()
+}
+
+async function explain() {
+  if ($('reason').hidden || meant === null || !drawing) return
+  const at = scope().indexOf(meant), { drawn, shown, pixels } = await work('why', { id: drawing.id, row: meant, at })
+  if (!drawing) return
+  $('why-name').textContent = label(photos[meant].name)
+  for (const [id, says, picture] of /** @type {[string, Float32Array, Uint8Array][]} */ ([['why-drawn', drawn, drawing.grey], ['why-shown', shown, pixels]])) {
+    const canvas = $(id), pen = canvas.getContext('2d'), n = Math.sqrt(says.length), cell = canvas.width / n, most = Math.max(...says, 1e-9)
+    paint(picture, canvas)
+    /** @type {string[]} */
+    const names = []
+    says.forEach((v, i) => {
+      const share = Math.max(0, v) / most, x = i % n * cell, y = Math.floor(i / n) * cell
+      pen.fillStyle = `rgba(234, 88, 12, ${(.5 * share).toFixed(3)})`
+      pen.fillRect(x, y, cell, cell)
+      if (share > .5) {
+        names.push(`row ${Math.floor(i / n) + 1} column ${i % n + 1}`)
+        pen.strokeStyle = '#c2410c'; pen.lineWidth = 4
+        pen.strokeRect(x + 3, y + 3, cell - 6, cell - 6)
+      }
+    })
+    canvas.ariaLabel = `${id === 'why-drawn' ? 'your drawing' : label(photos[meant].name)}, marked: ${names.join(', ') || 'nothing'}`
+  }
+}
+
+/** @param {Drawing | null} made */
+function use(made) {
+  if (drawing && !pairs.some(p => p.id === drawing?.id) && !taught.some(p => p.id === drawing?.id)) work('forget', { ids: [drawing.id] })
+  drawing = made
+  return ask()
+}
+
+let turn = 0
+/** The strokes have changed. @param {number[][][]} strokes */
+async function drew(strokes) {
+  const mine = ++turn
+  if (!strokes.length) { sheet.show(null); return use(null) }
+  const made = await work('draw', { strokes, line: facts.line * LINES[$('width').value] })
+  if (mine === turn) await use(made)
+}
+
+/** Put a picture on the sheet. @param {Drawing} made */
+function lay(made) {
+  turn++
+  const canvas = document.createElement('canvas')
+  canvas.width = canvas.height = 640
+  paint(made.grey, canvas)
+  sheet.show(canvas)
+  return use(made)
+}
+
+function showPairs() {
+  $('pairs').replaceChildren(...pairs.map((pair, i) => {
+    const item = document.createElement('li'), canvas = document.createElement('canvas'), img = document.createElement('img')
+    canvas.width = canvas.height = facts.side
+    paint(pair.grey, canvas)
+    img.src = canvas.toDataURL()
+    img.alt = 'drawing of'
+    const pic = picture(pair.row), drop = document.createElement('button')
+    pic.role = 'img'
+    pic.ariaLabel = label(photos[pair.row].name)
+    drop.textContent = '×'
+    drop.ariaLabel = `Remove example ${i + 1}, ${label(photos[pair.row].name)}`
+    drop.onclick = () => { pairs = pairs.filter(p => p !== pair); showPairs(); show() }
+    item.append(img, pic, drop)
+    return item
+  }))
+}
+
+function keep() {
+  if (!drawing || meant === null || pairs.length >= MOST) return
+  pairs = [...pairs, { ...drawing, row: meant }]
+  showPairs()
+  show()
+}
+
+function adapt() { taught = pairs; return ask() }
+
+function forget() { taught = []; return ask() }
+
+function suggest() {
+  const rows = scope().filter(r => r !== meant && !pairs.some(p => p.row === r))
+  if (!rows.length) return
+  meant = rows[Math.floor(Math.random() * rows.length)]
+  sheet.clear()
+  show()
+}
+
+/** Ten stored drawings of a hand, spread over the photos at hand, but not of the one that is meant. */
+async function teach() {
+  const rows = spread(scope().filter(r => photos[r].kind >= 0 && r !== meant), MOST)
+  pairs = await Promise.all(rows.map(async row => ({ ...await work('stored', { ...photos[row], hand: $('hand').value }), row })))
+  showPairs()
+  await adapt()
+}
+
+async function take() {
+  const rows = scope().filter(r => photos[r].kind >= 0 && r !== meant && !pairs.some(p => p.row === r))
+  const row = rows[Math.floor(Math.random() * rows.length)], made = await work('stored', { ...photos[row], hand: $('hand').value })
+  meant = row
+  await lay(made)
+}
+
+/** @param {Blob} file */
+async function decoded(file) {
+  try { return await createImageBitmap(file, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' }) }
+  catch { throw new Error(`${/** @type {File} */ (file).name || 'the file'}: not a picture that this browser reads; give a PNG or JPEG`) }
+}
+
+/** @param {File} file */
+async function open(file) { if (file) await lay(await work('sketch', { image: await decoded(file) })) }
+
+/** @param {Iterable<File>} files */
+async function add(files) {
+  for (const file of files) {
+    const row = await work('photo', { image: await decoded(file) })
+    photos[row] = { name: file.name.replace(/\.\w+$/, ''), kind: -1, i: 0, url: URL.createObjectURL(file) }
+    $('own').textContent = `${photos.filter(p => p.kind < 0).length} of yours`
+  }
+  showScope()
+  await ask()
+}
+
+function showScope() {
+  const chosen = $('scope').value, option = (/** @type {string} */ value, /** @type {string} */ text) => new Option(text, value)
+  $('scope').replaceChildren(option('', `all ${photos.length} photos`), ...facts.kinds.map((/** @type {any} */ kind, /** @type {number} */ k) =>
+    option(String(k), `${kind.name.replace('-', ', ')} (${kind.photos.length})`)))
+  $('scope').value = chosen
+  $('many').textContent = String(photos.length)
+}
+
+const sheet = new Sheet($('sheet'), { drew: strokes => guarded(() => drew(strokes))(), line: () => LINES[$('width').value] })
+
+/** @param {HTMLElement} place @param {(files: File[]) => any} took */
+function dropped(place, took) {
+  place.addEventListener('dragover', e => { e.preventDefault(); place.classList.add('over') })
+  place.addEventListener('dragleave', () => place.classList.remove('over'))
+  place.addEventListener('drop', e => {
+    e.preventDefault()
+    place.classList.remove('over')
+    const files = [...e.dataTransfer?.files || []]
+    if (files.length) guarded(() => took(files))()
+  })
+}
+
+async function start() {
+  if (needs) {
+    $('loading').hidden = true
+    return trouble(`This page needs ${needs}, which this browser does not have; take a current one, or the notebook in the book.`)
+  }
+  worker = new Worker(new URL('worker.js', import.meta.url), { type: 'module' })
+  worker.onmessage = heard
+  worker.onerror = e => trouble(`The page could not start: ${e.message || 'its worker cannot be fetched'}`)
+  facts = await work('start')
+  facts.kinds.forEach((/** @type {any} */ kind, /** @type {number} */ k) =>
+    kind.photos.forEach((/** @type {string} */ name, /** @type {number} */ i) => photos.push({ name, kind: k, i })))
+  $('hand').replaceChildren(...facts.hands.map((/** @type {string} */ h) => new Option(h, h)))
+  $('probes').textContent = facts.probes
+  showScope()
+  show()
+  $('loading').hidden = true
+  $('main').inert = false
+}
+
+$('undo').onclick = () => sheet.undo()
+$('clear').onclick = () => { sheet.show(null); sheet.clear(); guarded(() => drew([]))() }
+$('width').onchange = () => { sheet.redraw(); if (sheet.strokes.length) guarded(() => drew(sheet.strokes))() }
+for (const [id, does] of Object.entries({ keep, adapt, forget, suggest, teach, take })) $(id).onclick = guarded(does)
+$('scope').onchange = guarded(ask)
+$('open').onchange = guarded(async () => { await open($('open').files[0]); $('open').value = '' })
+$('add').onchange = guarded(async () => { await add($('add').files); $('add').value = '' })
+dropped($('sheet'), files => open(files[0]))
+dropped($('ranks'), add)
+
+/** For whoever measures the page through the page. */
+export const ready = start().catch(e => trouble(e.message))
+Object.assign(globalThis, { tryIt: { work, ready, scope, facts: () => facts, state: () => ({ drawing, meant, pairs, taught, told }) } })

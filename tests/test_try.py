@@ -1,0 +1,356 @@
+"The page that adapts in a browser: the numbers of Python, and a person who draws, gives examples, adapts and undoes."
+import base64, functools, gzip, http.server, json, math, re, shutil, subprocess, sys, threading
+
+import numpy as np, pytest, torch
+from PIL import Image
+
+from afgsbir.asking import compare_views
+from afgsbir.base import projections
+from afgsbir.baselines import rule_of
+from afgsbir.core import InputError, repo_root
+from afgsbir.drawings import FILL, INK, LARGEST, LINE, PAPER, as_photo, as_sketch
+from afgsbir.pairs import load_collection
+from afgsbir.retriever import Retriever, _nobody
+from afgsbir.tasks import Support, tasks_of
+
+ROOT = repo_root()
+sys.path.insert(0, str(ROOT/'.ci'))
+NODE, CHROMIUM = shutil.which('node'), shutil.which('chromium') or shutil.which('chromium-browser')
+needs_node = pytest.mark.skipif(not NODE, reason='no node on this machine: JavaScript is not run')
+
+
+def node(*args, **options): return subprocess.run([NODE, *args], capture_output=True, text=True, timeout=120, **options)
+
+
+@needs_node
+def test_units():
+    done = node('--test', *map(str, (ROOT/'tests/try').glob('*.test.mjs')))
+    assert done.returncode == 0, done.stdout
+
+
+@needs_node
+def test_types():
+    "The types in the comments of the page's JavaScript hold"
+    from page import from_npm
+    try: compiler = from_npm('typescript@5.9.3', ['lib/*tsc.js', 'lib/lib.*.d.ts', 'package.json'])
+    except InputError as e: pytest.skip(f'no TypeScript: {e}')
+    done = node(str(compiler/'tsc.js'), '-p', str(ROOT/'tests/try/tsconfig.json'))
+    assert done.returncode == 0, done.stdout
+
+
+SAME = """
+import { readFileSync } from 'node:fs'
+const { drawn, photoOf, sketchOf } = await import(process.argv[1])
+const { ways, strokes, pictures } = JSON.parse(readFileSync(0))
+const made = [...strokes.map(s => drawn(s.strokes, ways, s.line)), ...pictures.map(p => {
+  const im = { ...p, data: Buffer.from(p.data, 'base64') }
+  return p.kind === 'photo' ? photoOf(im, ways) : sketchOf(im, { ...ways, placement: p.kind })
+})]
+console.log(JSON.stringify(made.map(m => [...m])))
+"""
+
+
+def pictures(chance):
+    "Drawings and photos on white, transparent, shaded and dark paper"
+    white = np.full((300, 200, 4), 255, np.uint8); white[100:150, 50:120, :3] = 20
+    clear = np.zeros((200, 260, 4), np.uint8); clear[50:60, 40:200] = 255
+    dark = clear.copy(); dark[90:96, 40:200] = 0, 0, 0, 200
+    shaded = np.full((240, 320, 3), [200, 190, 170])+chance.normal(0, 2, (240, 320, 3))
+    shaded = shaded+np.linspace(-20, 20, 320)[:, None]; shaded[100:108, 60:250] = 40, 30, 90
+    board = np.full((320, 1300, 3), 30.)+chance.normal(0, 1, (320, 1300, 3)); board[150:180, 200:1000] = 230
+    return [Image.fromarray(a.clip(0, 255).astype(np.uint8)) for a in (white, clear, dark, shaded, board)]
+
+
+@needs_node
+def test_same_bytes():
+    "Strokes and pictures become the very bytes that Python makes of them"
+    from afgsbir.browser import WIDTHS, _stamp
+    chance = np.random.default_rng(0)
+    ways = dict(side=128, fill=FILL, line=LINE, ink=INK, paper=PAPER, largest=LARGEST)
+    ways |= dict(stamps={w: _stamp(w) for w in WIDTHS})
+    def scribble(i):
+        walk = lambda: (chance.random((chance.integers(1, 30), 2)).cumsum(0)*10).tolist()
+        zigzag = lambda: chance.integers(0, 320, (chance.integers(1, 9), 2)).tolist()
+        return [(walk if i % 2 else zigzag)() for _ in range(chance.integers(1, 6))]
+    strokes = [dict(strokes=scribble(i), line=LINE*[1, .7, 1.6, 2.4][i % 4]) for i in range(24)]
+    wanted, told = [as_sketch(s['strokes'], 128, line=s['line']) for s in strokes], []
+    for im in pictures(chance):
+        for kind in ('asis', 'centred', 'photo'):
+            data = base64.b64encode(im.convert('RGBA').tobytes()).decode()
+            told.append(dict(kind=kind, width=im.width, height=im.height, data=data))
+            wanted.append(as_photo(im, 128) if kind == 'photo' else as_sketch(im, 128, kind))
+    given = json.dumps(dict(ways=ways, strokes=strokes, pictures=told))
+    done = node('--input-type=module', '-e', SAME, str(ROOT/'nbs/try/drawing.js'), input=given)
+    assert done.returncode == 0, done.stderr
+    for i, (found, w) in enumerate(zip(json.loads(done.stdout), wanted, strict=True)):
+        assert (np.array(found) == w.ravel()).all(), i
+
+
+@pytest.fixture(scope='module')
+def address(tmp_path_factory):
+    "The page under a sub-path of Python's own server"
+    if not CHROMIUM: pytest.skip('no Chromium on this machine: the page is not opened')
+    pytest.importorskip('playwright', reason='playwright is not installed: the page is not opened')
+    from page import build
+    place = tmp_path_factory.mktemp('site')
+    try: build(place/'some/where/try')
+    except InputError as e: pytest.skip(f'the page was not built: {e}')
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_): pass
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), functools.partial(Quiet, directory=place))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f'http://127.0.0.1:{server.server_port}/some/where/try/index.html'
+    server.shutdown()
+
+
+@pytest.fixture(scope='module')
+def chromium():
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=CHROMIUM, args=['--no-sandbox'])
+        yield browser
+        browser.close()
+
+
+def opened(chromium, address, ready=True, before='', **options):
+    "A page, and what went wrong on it: errors, and requests to another host"
+    page, wrong = chromium.new_page(**options), []
+    page.on('console', lambda m: wrong.append(m.text) if m.type in ('error', 'warning') else None)
+    page.on('pageerror', lambda e: wrong.append(str(e)))
+    home = address.split('/some')[0]
+    page.on('request', lambda r: None if re.match(rf'{home}|data:|blob:', r.url) else wrong.append(r.url))
+    if before: page.add_init_script(before)
+    page.goto(address)
+    if ready: page.wait_for_selector('#main:not([inert])', timeout=120_000)
+    return page, wrong
+
+
+FACE = [[(.5+.3*math.cos(a/10*math.pi), .55+.25*math.sin(a/10*math.pi)) for a in range(21)],
+        [(.3, .35), (.25, .15), (.42, .32)], [(.7, .35), (.75, .15), (.58, .32)]]
+
+
+def draw(page, strokes=FACE, touch=None):
+    "Draw with the mouse, or with a finger where a session of Chromium's protocol is given"
+    page.locator('#sheet').scroll_into_view_if_needed()
+    box = page.locator('#sheet').bounding_box()
+    for stroke in strokes:
+        at = [(box['x']+x*box['width'], box['y']+y*box['height']) for x, y in stroke]
+        if touch:
+            points = [('touchStart', at[:1]), *(('touchMove', [p]) for p in at[1:]), ('touchEnd', [])]
+            for kind, some in points:
+                told = dict(type=kind, touchPoints=[dict(x=x, y=y) for x, y in some])
+                touch.send('Input.dispatchTouchEvent', told)
+        else:
+            page.mouse.move(*at[0]); page.mouse.down()
+            for x, y in at[1:]: page.mouse.move(x, y, steps=3)
+            page.mouse.up()
+
+
+def names(page, which='before'): return page.locator(f'#{which} .tile').all_inner_texts()
+
+
+def answered(page, was):
+    "Wait until another ranking is there"
+    page.wait_for_selector('#before .tile', timeout=60_000)
+    for _ in range(300):
+        if (now := names(page)) != was: return now
+        page.wait_for_timeout(100)
+    raise AssertionError('no other ranking in 30 s')
+
+
+def fit_for_all(page):
+    "axe-core finds nothing serious"
+    from page import from_npm
+    page.evaluate((from_npm('axe-core@4.14.1', ['axe.min.js'])/'axe.min.js').read_text())
+    told = 'v => [v.impact, v.id, v.nodes.map(n => n.html).slice(0, 3)]'
+    found = page.evaluate(f'axe.run().then(r => r.violations.map({told}))')
+    assert not [v for v in found if v[0] in ('serious', 'critical')], found
+
+
+class Reference:
+    "What Python answers to 50 fixed sketches among all unseen photos: before, after five pairs, after one"
+    def __init__(self):
+        shop, emoji = Retriever.from_pretrained('emoji', device='cpu'), load_collection('emoji')
+        tasks, self.system, hands = tasks_of(emoji, 'test'), shop.eye.system, sorted(emoji.sketches.sketcher.unique())
+        z = projections(self.system.params, self.system.features(emoji, tasks, shop.eye.views), tasks)
+        rows, row_of = torch.cat([t.gallery for t in tasks]), emoji.sketches.set_index(['photo_row', 'sketcher']).row
+        places = [(k, i) for k, t in enumerate(tasks) for i in range(len(t.gallery))]
+        self.own = list(range(0, 440, 95))                                     # photos of the pairs
+        asked = [(at, hands[n % 4]) for n, at in enumerate(range(3, 451, 9))]
+        shown = [(at, 'openmoji') for at in self.own]
+        self.asked, self.shown = ([(*places[at], hand) for at, hand in some] for some in (asked, shown))
+        self.rows = [row_of[int(rows[at]), hand] for at, hand in asked+shown]  # of the pairs' sketches last
+        self.pixels, self.gallery = emoji.sketch_pixels[self.rows], z.photos[rows]
+        self.z = z.sketches[torch.tensor(self.rows)]
+        nobody = _nobody(*self.gallery.shape[1:])._replace(gallery=self.gallery)
+        self.cases = [(shop.before, nobody, 50), (shop.step, self.support(5), 50), (shop.step, self.support(1), 1)]
+
+    def support(self, k):
+        own = torch.tensor(self.own[:k])
+        return Support(self.z[None, 50:50+k], self.gallery[own][None], own[None], self.gallery)
+
+    def agrees(self, embedded, scores, case):
+        "Embeddings within 1e-3, the same ten photos, in order but for ties"
+        step, given, n = self.cases[case]
+        with torch.no_grad():
+            adapted = rule_of(self.system, step)(given)
+            queries, photos = adapted.queries(self.z[:n]), adapted.photos(self.gallery)
+            wanted = compare_views(queries, photos)[0]
+        queries = queries[0, ..., :self.gallery.shape[-1]]
+        assert (torch.as_tensor(embedded).view_as(queries)-queries).abs().max() < 1e-3
+        best, theirs = (s.view(n, -1).argsort(descending=True, stable=True)[:, :10] for s in (scores, wanted))
+        assert (best.sort().values == theirs.sort().values).all()
+        assert (wanted.gather(1, best)-wanted.gather(1, theirs)).abs().max() < 2e-4
+
+
+@pytest.fixture(scope='module')
+def reference(): return Reference()
+
+
+def test_graphs(reference):
+    "The graphs in ONNX Runtime, without a browser"
+    ort = pytest.importorskip('onnxruntime', reason='onnxruntime is not installed: the graphs are not run')
+    pytest.importorskip('onnxscript', reason='onnxscript is not installed: nothing is traced')
+    from afgsbir.browser import page_files
+    opened = lambda name: ort.InferenceSession(gzip.decompress((page_files()/f'{name}.onnx.gz').read_bytes()))
+    def run(graph, **given):
+        session = opened(graph)
+        names = [o.name for o in session.get_outputs()]
+        return dict(zip(names, session.run(None, {i.name: given[i.name] for i in session.get_inputs()})))
+    look, known = opened('look'), run('known', on=np.zeros(1, np.float32))
+    seen = lambda gray: look.run(['sketch'], dict(pixels=np.repeat(gray[None, ..., None], 3, -1)))[0]
+    z = np.concatenate([seen(p) for p in reference.pixels])
+    photos = known['gallery'][reference.own]
+    for case, (name, k, n) in enumerate((('before', 0, 50), ('several', 5, 50), ('one', 1, 1))):
+        given = known | dict(query=z[:n], sketch=z[50:50+k], photo=photos[:k])
+        found = run(f'{name}-asked', **given, photos=run(f'{name}-shown', **given)['photos'])
+        reference.agrees(found['queries'], torch.from_numpy(found['scores']), case)
+
+
+def test_numbers(chromium, address, reference):
+    "The same in the page, with the drawings that it stores"
+    page, wrong = opened(chromium, address)
+    told = page.evaluate("""async ([asked, shown, own]) => {
+      const look = async ([kind, i, hand]) => (await tryIt.work('stored', { kind, i, hand })).id
+      const ids = [], pairs = [], scope = tryIt.scope()
+      for (const d of asked) ids.push(await look(d))
+      for (const [n, s] of shown.entries()) pairs.push([await look(s), own[n]])
+      const plain = t => ({ embedded: [...t.embedded], scores: [...t.scores], moved: t.moved, firsts: t.firsts })
+      const { before, after } = await tryIt.work('ask', { ids, scope, pairs })
+      const one = await tryIt.work('ask', { ids: ids.slice(0, 1), scope, pairs: pairs.slice(0, 1) })
+      return [before, after, one.after].map(plain)
+    }""", [reference.asked, reference.shown, reference.own])
+    for case, t in enumerate(told): reference.agrees(torch.tensor(t['embedded']), torch.tensor(t['scores']), case)
+    assert told[0]['moved'] == 0 and told[1]['moved'] > .01
+    assert sum(told[1]['firsts']) == len(reference.system.bank.sketch) and not wrong
+    page.close()
+
+
+def test_mouse(chromium, address):
+    "Draw, five examples, adapt, compare, undo, reload"
+    page, wrong = opened(chromium, address, viewport=dict(width=1400, height=900), color_scheme='light')
+    fit_for_all(page)
+    draw(page)
+    first = answered(page, [])
+    assert len(first) == 10 and first[0].startswith('1 ')
+    page.click('#undo')
+    second = answered(page, first)
+    page.select_option('#scope', label='animal, mammal (63)')
+    answered(page, second)
+    for i in range(5):
+        was = names(page)
+        page.click('#suggest')
+        draw(page, [[(x+i/50, y) for x, y in stroke] for stroke in FACE[:1+i % 3]])
+        page.wait_for_selector('#keep:enabled')
+        page.click('#keep')
+        assert page.locator('#pairs li').count() == i+1
+    page.wait_for_selector('#before .tile')
+    page.locator('#before .tile').nth(3).click()
+    page.wait_for_selector('#reason:not([hidden])')
+    page.click('#adapt')
+    page.wait_for_selector('#did:not([hidden])', timeout=60_000)
+    assert len(names(page, 'after')) == 10 and float(page.inner_text('#moved')) > 0
+    place = int(re.search(r'place (\d+), then (\d+) of 63', page.inner_text('#meant'))[1])
+    assert place == 4 and page.locator('#before .tile[aria-pressed=true]').count() == 1
+    assert page.inner_text('#verdict').startswith('Adapting ')
+    assert 'row' in page.get_attribute('#why-drawn', 'aria-label')
+    fit_for_all(page)
+    page.click('#forget')
+    page.wait_for_selector('#later', state='hidden')
+    assert page.is_hidden('#did') and len(names(page)) == 10
+    page.reload()
+    page.wait_for_selector('#main:not([inert])', timeout=120_000)
+    assert page.locator('#pairs li').count() == 0 and not page.context.cookies()
+    assert page.evaluate('localStorage.length + sessionStorage.length') == 0
+    assert not wrong
+    page.close()
+
+
+def test_finger(chromium, address):
+    "A narrow, dark screen that is touched; a stored hand is adapted to"
+    page, wrong = opened(chromium, address, viewport=dict(width=390, height=844), color_scheme='dark', has_touch=True)
+    draw(page, touch=page.context.new_cdp_session(page))
+    answered(page, [])
+    assert len(page.evaluate('tryIt.state().drawing.grey')) == 128*128
+    page.tap('#take'); page.wait_for_selector('#reason:not([hidden])', timeout=60_000)
+    page.tap('#teach'); page.wait_for_selector('#did:not([hidden])', timeout=60_000)
+    assert page.locator('#pairs li').count() == 10 and page.evaluate('document.documentElement.scrollWidth') == 390
+    fit_for_all(page)
+    assert not wrong
+    page.close()
+
+
+def test_keys(chromium, address):
+    "Everything by keys alone"
+    page, wrong = opened(chromium, address)
+    key = page.keyboard.press
+    def reach(wanted):
+        for _ in range(60):
+            key('Tab')
+            if page.evaluate(f"document.activeElement?.matches('{wanted}')"): return
+        raise AssertionError(f'{wanted}: no key leads there')
+    reach('#sheet')
+    corner = *['ArrowRight']*6, *['ArrowDown']*6
+    for way in ('Space', *corner, 'Space', 'ArrowLeft', 'Space', *['ArrowUp']*4, 'Space'): key(way)
+    first = answered(page, [])
+    key('Backspace')
+    answered(page, first)
+    reach('#before .tile'); key('Enter')
+    page.wait_for_selector('#reason:not([hidden])')
+    for wanted in ('#keep', '#adapt'): reach(wanted); key('Enter')
+    page.wait_for_selector('#did:not([hidden])', timeout=60_000)
+    assert page.locator('#pairs li').count() == 1
+    reach('#forget'); key('Enter')
+    page.wait_for_selector('#did', state='hidden')
+    assert not wrong
+    page.close()
+
+
+def test_files(chromium, address, tmp_path):
+    "Somebody's own photo joins the gallery, their drawing is read as Python reads it, what is no picture is refused"
+    photo, drawing, text = tmp_path/'my cat.png', tmp_path/'drawing.png', tmp_path/'notes.png'
+    square = np.full((90, 140, 3), 240, np.uint8); square[20:70, 30:60] = 200, 40, 30
+    Image.fromarray(square).save(photo)
+    pictures(np.random.default_rng(0))[3].save(drawing)
+    text.write_text('no picture')
+    page, wrong = opened(chromium, address)
+    page.set_input_files('#add', photo)
+    page.wait_for_selector('#own:has-text("1 of yours")', timeout=60_000)
+    page.set_input_files('#open', drawing)
+    answered(page, [])
+    grey = np.array(page.evaluate('tryIt.state().drawing.grey'))
+    assert (grey == as_sketch(drawing, 128).ravel()).all()
+    assert len(page.evaluate('tryIt.scope()')) == 452
+    page.set_input_files('#open', text)
+    page.wait_for_selector('#trouble:not([hidden])')
+    assert 'notes.png' in page.inner_text('#trouble') and '\n' not in page.inner_text('#trouble')
+    assert not wrong
+    page.close()
+
+
+def test_without_webassembly(chromium, address):
+    page, wrong = opened(chromium, address, ready=False, before='delete globalThis.WebAssembly')
+    page.wait_for_selector('#trouble:not([hidden])')
+    said = page.inner_text('#trouble')
+    assert 'WebAssembly' in said and '\n' not in said and not wrong
+    page.close()

@@ -199,7 +199,7 @@ class Reference:
         queries = queries[0, ..., :self.gallery.shape[-1]]
         assert (torch.as_tensor(embedded).view_as(queries)-queries).abs().max() < 1e-3
         best, theirs = (s.view(n, -1).argsort(descending=True, stable=True)[:, :10] for s in (scores, wanted))
-        assert (best.sort().values == theirs.sort().values).all()
+        assert (best.sort().values == theirs.sort().values).all(1).sum() >= n-1      # one may end in a tie
         assert (wanted.gather(1, best)-wanted.gather(1, theirs)).abs().max() < 2e-4
 
 
@@ -261,10 +261,9 @@ def test_mouse(chromium, address):
         was = names(page)
         page.click('#suggest')
         draw(page, [[(x+i/50, y) for x, y in stroke] for stroke in FACE[:1+i % 3]])
-        page.wait_for_selector('#keep:enabled')
+        answered(page, was)
         page.click('#keep')
         assert page.locator('#pairs li').count() == i+1
-    page.wait_for_selector('#before .tile')
     page.locator('#before .tile').nth(3).click()
     page.wait_for_selector('#reason:not([hidden])')
     page.click('#adapt')

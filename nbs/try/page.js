@@ -347,4 +347,4 @@ dropped($('ranks'), add)
 
 /** For whoever measures the page through the page. */
 export const ready = start().catch(e => trouble(e.message))
-Object.assign(globalThis, { tryIt: { work, ready, scope, facts: () => facts, state: () => ({ drawing, meant, pairs, taught, told }) } })
+Object.assign(globalThis, { tryIt: { work, ready, scope, idle: () => !waiting.size, facts: () => facts, state: () => ({ drawing, meant, pairs, taught, told }) } })

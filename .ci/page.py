@@ -19,8 +19,9 @@ def from_npm(package, wanted):
     "The folder with some files of an npm package (a pattern, or several), fetched once"
     def fetch(folder):
         if not shutil.which('npm'): raise InputError('npm: is not installed; install Node.js 20 or later')
-        done = subprocess.run(['npm', 'pack', package, '--silent'], cwd=folder, capture_output=True, timeout=300)
-        if done.returncode: raise InputError(f'{package}: npm cannot fetch it; look at the network')
+        try: done = subprocess.run(['npm', 'pack', package, '--silent'], cwd=folder, capture_output=True, timeout=300)
+        except subprocess.TimeoutExpired: done = None
+        if done is None or done.returncode: raise InputError(f'{package}: npm cannot fetch it; look at the network')
         archive = next(folder.glob('*.tgz'))
         if base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() != NPM[package]:
             raise InputError(f'{package}: is not the package it was; look at what changed')

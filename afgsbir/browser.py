@@ -282,7 +282,8 @@ def export_page(
 # %% ../nbs/39_browser.ipynb #bf4149be
 def page_files(name='emoji', of='emoji')->Path:
     "The folder with what `export_page` writes, made where it is missing"
-    made_from = find_system(name).read_bytes(), load_collection(of).card['hash'].encode(), Path(__file__).read_bytes()
+    code = [f.read_bytes() for f in sorted(Path(__file__).parent.glob('*.py'))]     # any of it may be traced
+    made_from = [find_system(name).read_bytes(), load_collection(of).card['hash'].encode(), *code]
     key = hashlib.sha256(b''.join(made_from)).hexdigest()[:16]
     return cached(data_root()/'.cache'/f'page-{name}-{key}', lambda folder: export_page(folder, name, of))
 

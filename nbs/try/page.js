@@ -22,9 +22,9 @@ let meant = null
 let pairs = []
 /** @type {Pair[]} */
 let taught = []
-/** @type {{ before: Told, after: Told | null } | null} */
+/** @type {{ before: Told, after: Told | null, rows: number[] } | null} */
 let told = null
-let asked = 0
+let asked = 0, explained = 0
 
 const needs = typeof WebAssembly !== 'object' ? 'WebAssembly' : typeof DecompressionStream !== 'function' ? 'DecompressionStream'
   : typeof OffscreenCanvas !== 'function' ? 'OffscreenCanvas' : ''
@@ -117,7 +117,7 @@ function choose(row) {
 }
 
 function show() {
-  const rows = scope(), adapted = Boolean(drawing && told?.after)
+  const rows = told?.rows ?? scope(), adapted = Boolean(drawing && told?.after)      // of the answer that is shown
   $('later').hidden = !adapted
   $('h-before').textContent = adapted ? 'Before' : drawing ? 'As it is' : 'Draw, and they appear here'
   for (const when of /** @type {const} */ (['before', 'after'])) {
@@ -164,18 +164,20 @@ function showStep(rows) {
 async function ask() {
   const turn = ++asked
   if (!drawing && !taught.length) { told = null; return show() }
-  const ids = drawing ? [drawing.id] : []
-  const found = await work('ask', { ids, scope: scope(), pairs: taught.map(p => [p.id, p.row]) })
+  const ids = drawing ? [drawing.id] : [], rows = scope()
+  const found = await work('ask', { ids, scope: rows, pairs: taught.map(p => [p.id, p.row]) })
   if (turn !== asked) return                       // something newer was asked meanwhile
-  told = found
+  told = { ...found, rows }
   show()
   await explain()
 }
 
 async function explain() {
-  if ($('reason').hidden || meant === null || !drawing) return
-  const at = scope().indexOf(meant), { drawn, shown, pixels } = await work('why', { id: drawing.id, row: meant, at })
-  if (!drawing) return
+  const mine = ++explained
+  if ($('reason').hidden || meant === null || !drawing || !told) return
+  const found = await work('why', { id: drawing.id, row: meant, at: told.rows.indexOf(meant) })
+  if (!found || mine !== explained || !drawing) return      // something newer was asked meanwhile
+  const { drawn, shown, pixels } = found
   $('why-name').textContent = label(photos[meant].name)
   for (const [id, says, picture] of /** @type {[string, Float32Array, Uint8Array][]} */ ([['why-drawn', drawn, drawing.grey], ['why-shown', shown, pixels]])) {
     const canvas = $(id), pen = canvas.getContext('2d'), n = Math.sqrt(says.length), cell = canvas.width / n, most = Math.max(...says, 1e-9)
@@ -208,6 +210,7 @@ let turn = 0
 async function drew(strokes) {
   const mine = ++turn
   if (!strokes.length) { sheet.show(null); return use(null) }
+  $('keep').disabled = true                        // until this drawing is the one that is asked
   const made = await work('draw', { strokes, line: facts.line * LINES[$('width').value] })
   if (mine === turn) await use(made)
 }
@@ -234,7 +237,13 @@ function showPairs() {
     pic.ariaLabel = label(photos[pair.row].name)
     drop.textContent = '×'
     drop.ariaLabel = `Remove example ${i + 1}, ${label(photos[pair.row].name)}`
-    drop.onclick = () => { pairs = pairs.filter(p => p !== pair); showPairs(); show() }
+    drop.onclick = guarded(() => {
+      pairs = pairs.filter(p => p !== pair)
+      showPairs()
+      if (!taught.includes(pair)) return show()
+      taught = taught.filter(p => p !== pair)
+      return ask()
+    })
     item.append(img, pic, drop)
     return item
   }))
@@ -285,13 +294,17 @@ async function open(file) { if (file) await lay(await work('sketch', { image: aw
 
 /** @param {Iterable<File>} files */
 async function add(files) {
+  const wrong = []
   for (const file of files) {
-    const row = await work('photo', { image: await decoded(file) })
+    let row
+    try { row = await work('photo', { image: await decoded(file) }) }
+    catch (e) { wrong.push(e instanceof Error ? e.message : String(e)); continue }
     photos[row] = { name: file.name.replace(/\.\w+$/, ''), kind: -1, i: 0, url: URL.createObjectURL(file) }
     $('own').textContent = `${photos.filter(p => p.kind < 0).length} of yours`
   }
   showScope()
   await ask()
+  if (wrong.length) throw new Error(wrong.join('; '))
 }
 
 function showScope() {

@@ -64,14 +64,16 @@ function rgba(image) {
   const pen = /** @type {OffscreenCanvasRenderingContext2D} */ (
     new OffscreenCanvas(image.width, image.height).getContext('2d', { willReadFrequently: true }))
   pen.drawImage(image, 0, 0)
-  return { width: image.width, height: image.height, data: pen.getImageData(0, 0, image.width, image.height).data }
+  const { width, height } = image
+  image.close()
+  return { width, height, data: pen.getImageData(0, 0, width, height).data }
 }
 
 /** @type {Map<string, Promise<Picture>>} */
 const strips = new Map()
 /** One picture of a strip as colours. @param {string} name @param {number} i */
 async function cut(name, i) {
-  if (!strips.has(name)) strips.set(name, strip(name))
+  if (!strips.has(name)) strips.set(name, strip(name).catch(e => { strips.delete(name); throw e }))
   const { data } = await /** @type {Promise<Picture>} */ (strips.get(name)), n = page.side * page.side, out = new Uint8Array(3 * n)
   for (let j = 0; j < n; j++) for (let b = 0; b < 3; b++) out[3 * j + b] = data[4 * (i * n + j) + b]
   return out
@@ -163,18 +165,20 @@ const does = {
       const tell = { firsts: Array.from(firsts.data, Number), moved: moved.data[0], scores: new Float32Array(0), embedded: new Float32Array(0) }
       if (!query) return tell
       const { scores, queries } = await run(`${rule}-asked`, { ...given, photos, query })
-      last = { queries, photos }
+      last = { id: ids[0], queries, photos }
       return { ...tell, scores: scores.data, embedded: queries.data }
     }
     return { before: await told('before', []), after: pairs.length ? await told(pairs.length > 1 ? 'several' : 'one', pairs) : null }
   },
 
-  /** Which cells speak for a photo, as asked last. @param {{ id: number, row: number, at: number }} given row of the gallery, place in the scope */
+  /** Which cells speak for a photo, as asked last; nothing where another drawing was asked since. @param {{ id: number, row: number, at: number }} given row of the gallery, place in the scope */
   async why({ id, row, at }) {
+    if (last?.id !== id || !looks.has(id)) return null
+    const { queries, photos } = last, { cells } = /** @type {Look} */ (looks.get(id))
     const photo = /** @type {any} */ (shown.get(row)), pixels = await photo.picture()
     photo.cells ||= (await look(pixels)).cells
-    const { drawn_says, shown_says } = await run('why', { drawn: /** @type {any} */ (looks.get(id)).cells, shown: photo.cells,
-      query: last.queries, photos: plain(last.photos), usual: known.bank, at: new ort.Tensor('int64', BigInt64Array.of(BigInt(at)), [1]) })
+    const { drawn_says, shown_says } = await run('why', { drawn: cells, shown: photo.cells,
+      query: queries, photos: plain(photos), usual: known.bank, at: new ort.Tensor('int64', BigInt64Array.of(BigInt(at)), [1]) })
     return { drawn: drawn_says.data, shown: shown_says.data, pixels }
   },
 

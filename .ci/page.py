@@ -2,7 +2,7 @@
 
     python .ci/page.py _site/try
 """
-import base64, fnmatch, gzip, hashlib, json, shutil, subprocess, sys, tarfile
+import base64, fnmatch, gzip, hashlib, json, shutil, subprocess, sys, tarfile, tempfile
 from pathlib import Path
 
 from afgsbir.core import InputError, cached, command, data_root
@@ -35,23 +35,31 @@ def from_npm(package, wanted):
 
 def build(to):
     "The page in a folder of its own; InputError says what is missing"
+    to = Path(to)
+    if to.exists() and (not to.is_dir() or any(to.iterdir()) and not (to/'page.json').is_file()):
+        raise InputError(f'{to}: holds something else than the page; name another folder')
     try: import onnx, onnxscript
     except ImportError as e: raise InputError(f"{e.name}: not installed; pip install 'afgsbir[page]'") from None
     from afgsbir.browser import page_files
     runtime = from_npm('onnxruntime-web@1.30.0',
                        ('dist/ort.wasm.bundle.min.mjs', 'dist/ort-wasm-simd-threaded.wasm', 'package.json'))
-    to = Path(to)
-    shutil.rmtree(to, ignore_errors=True)
-    shutil.copytree(ROOT/'nbs/try', to)
-    for file in page_files().iterdir():
-        if not file.name.startswith('.'): shutil.copy(file, to)
-    (to/'ort').mkdir()
-    shutil.copy(runtime/'ort.wasm.bundle.min.mjs', to/'ort')
-    (to/'ort.wasm.gz').write_bytes(gzip.compress((runtime/'ort-wasm-simd-threaded.wasm').read_bytes(), 9, mtime=0))
-    page = json.loads((to/'page.json').read_text())
-    page['bytes']['ort.wasm.gz'] = (to/'ort.wasm.gz').stat().st_size
-    (to/'page.json').write_text(json.dumps(page))
+    files = page_files()
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=to.parent, prefix='.') as folder:      # whole, or not at all
+        new = Path(folder)/'try'
+        shutil.copytree(ROOT/'nbs/try', new)
+        for file in files.iterdir():
+            if not file.name.startswith('.'): shutil.copy(file, new)
+        (new/'ort').mkdir()
+        shutil.copy(runtime/'ort.wasm.bundle.min.mjs', new/'ort')
+        wasm = gzip.compress((runtime/'ort-wasm-simd-threaded.wasm').read_bytes(), 9, mtime=0)
+        (new/'ort.wasm.gz').write_bytes(wasm)
+        page = json.loads((new/'page.json').read_text())
+        page['bytes']['ort.wasm.gz'] = len(wasm)
+        (new/'page.json').write_text(json.dumps(page))
+        shutil.rmtree(to, ignore_errors=True)
+        new.rename(to)
     return to
 
 
-if __name__ == '__main__': command(lambda: print(build(sys.argv[1])))
+if __name__ == '__main__': command(lambda: print(build(*sys.argv[1:2] or ['_site/try'])))

@@ -38,6 +38,14 @@ def test_types():
     assert done.returncode == 0, done.stdout
 
 
+def test_a_folder_of_somebody_stays(tmp_path):
+    from page import build
+    (tmp_path/'mine').write_text('x')
+    for to in (tmp_path, tmp_path/'mine'):
+        with pytest.raises(InputError, match='holds something else'): build(to)
+    assert (tmp_path/'mine').read_text() == 'x'
+
+
 SAME = """
 import { readFileSync } from 'node:fs'
 const { drawn, photoOf, sketchOf } = await import(process.argv[1])

@@ -29,7 +29,7 @@ PROCESSES = multiprocessing.get_context('forkserver')    # what is slow to impor
 
 class Mutant(NamedTuple):
     name: str
-    file: str     # a chapter or a module of the package
+    file: str     # a chapter, a module of the package, or a script of the page
     find: str     # stands once in its source
     replace: str
     test: str     # a chapter, or a pytest node
@@ -53,7 +53,7 @@ def mutants(file):
 
 def sources(file):
     "What may be changed of a file, the source of every code cell or all of it; and what makes a file of it again"
-    if file.suffix == '.py': return [file.read_text()], lambda texts: texts[0]
+    if file.suffix != '.ipynb': return [file.read_text()], lambda texts: texts[0]
     book = json.loads(file.read_text())
     cells = [c for c in book['cells'] if c['cell_type'] == 'code']
     def written(texts):
@@ -69,7 +69,7 @@ def mutated(root, m):
     if n != 1 or m.find == m.replace:
         raise InputError(f'{m.name}: no longer applies, {m.file} has {n} times {m.find[:60]!r}; mend the list')
     texts = [t.replace(m.find, m.replace) for t in texts]
-    try: ast.parse(next(t for t in texts if m.replace in t))
+    try: m.file.endswith('.js') or ast.parse(next(t for t in texts if m.replace in t))
     except SyntaxError as e: raise InputError(f'{m.name}: is no Python ({e.msg}); mend tests/mutants.yaml') from e
     return written(texts)
 

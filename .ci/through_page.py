@@ -1,6 +1,6 @@
 """Measure the page through the page: accuracies on unseen emoji against the rows of Python, times, download.
 
-    python .ci/through_page.py      # writes outputs/page/rows.csv; needs Chromium, playwright and npm
+    python .ci/through_page.py      # writes outputs/bench/page.csv; needs Chromium, playwright and npm
 """
 import functools, http.server, json, shutil, statistics, tempfile, threading
 from pathlib import Path
@@ -29,7 +29,7 @@ ASK = """async ([kind, first, sketches, draws]) => {
     const { before, after } = await tryIt.work('ask', { ids: query.map(q => ids[q]), scope, pairs })
     ranks.push([before, after].map(t => query.map((q, n) => rank(t.scores, n, sketches[q][0]))))
   }
-  await tryIt.work('forget', { ids })
+  await tryIt.work('keep', { ids: [], until: Math.max(...ids) })
   return ranks
 }"""
 
@@ -113,8 +113,7 @@ def measured(folder):
 
 def main():
     with tempfile.TemporaryDirectory() as folder: rows = list(measured(folder))
-    (outputs_root()/'page').mkdir(parents=True, exist_ok=True)
-    save_bench(rows, outputs_root()/'page'/'rows.csv')
+    save_bench(rows, outputs_root()/'bench'/'page.csv')
     for r in rows: print(f'{r["case"]:45s} {r["peer"]:35s} {r["metric"]:40s} {r["value"]:.4g} {r["unit"]}')
 
 

@@ -1,7 +1,7 @@
 "The page that adapts in a browser: the numbers of Python, and a person who draws, gives examples, adapts and undoes."
 import base64, functools, gzip, http.server, json, math, re, shutil, subprocess, sys, threading
 
-import numpy as np, pytest, torch
+import numpy as np, pandas as pd, pytest, torch
 from PIL import Image
 
 from afgsbir.asking import compare_views
@@ -197,7 +197,8 @@ class Reference:
         self.pixels, self.gallery = emoji.sketch_pixels[self.rows], z.photos[rows]
         self.z = z.sketches[torch.tensor(self.rows)]
         nobody = _nobody(*self.gallery.shape[1:])._replace(gallery=self.gallery)
-        self.cases = [(shop.before, nobody, 50), (shop.step, self.support(5), 50), (shop.step, self.support(1), 1)]
+        self.cases = [(shop.before, nobody, 50), (shop.step, self.support(5), 50), (shop.step, self.support(1), 1),
+                      (shop.step, self.support(2), 1)]
 
     def support(self, k):
         own = torch.tensor(self.own[:k])
@@ -251,8 +252,11 @@ def test_numbers(chromium, address, reference):
       for (const [n, s] of shown.entries()) pairs.push([await look(s), own[n]])
       const plain = t => ({ embedded: [...t.embedded], scores: [...t.scores], moved: t.moved, firsts: t.firsts })
       const { before, after } = await tryIt.work('ask', { ids, scope, pairs })
-      const one = await tryIt.work('ask', { ids: ids.slice(0, 1), scope, pairs: pairs.slice(0, 1) })
-      return [before, after, one.after].map(plain)
+      const few = []
+      for (const k of [1, 2]) {
+        few.push(await tryIt.work('ask', { ids: ids.slice(0, 1), scope, pairs: pairs.slice(0, k) }))
+      }
+      return [before, after, ...few.map(t => t.after)].map(plain)
     }""", [reference.asked, reference.shown, reference.own])
     for case, t in enumerate(told): reference.agrees(torch.tensor(t['embedded']), torch.tensor(t['scores']), case)
     assert told[0]['moved'] == 0 and told[1]['moved'] > .01
@@ -279,6 +283,7 @@ def test_mouse(chromium, address):
         assert page.locator('#pairs li').count() == i+1
     page.locator('#before .tile').nth(3).click()
     page.wait_for_selector('#reason:not([hidden])')
+    was = names(page)
     page.click('#adapt')
     page.wait_for_selector('#did:not([hidden])', timeout=60_000)
     assert len(names(page, 'after')) == 10 and float(page.inner_text('#moved')) > 0
@@ -289,7 +294,8 @@ def test_mouse(chromium, address):
     fit_for_all(page)
     page.click('#forget')
     page.wait_for_selector('#later', state='hidden')
-    assert page.is_hidden('#did') and len(names(page)) == 10
+    assert page.is_hidden('#did') and names(page) == was
+    assert page.evaluate("tryIt.work('keep', { ids: [], until: -1 })") <= 6      # five pairs' drawings and this one
     page.reload()
     page.wait_for_selector('#main:not([inert])', timeout=120_000)
     assert page.locator('#pairs li').count() == 0 and not page.context.cookies()
@@ -308,6 +314,9 @@ def test_finger(chromium, address):
     # a tap after strokes that the protocol sends arrives, but headless Chromium often makes no click of it
     page.click('#take'); page.wait_for_selector('#reason:not([hidden])', timeout=60_000)
     page.click('#teach'); page.wait_for_selector('#did:not([hidden])', timeout=60_000)
+    rows = page.evaluate('(({ meant, pairs }) => [meant, ...pairs.map(p => p.row)])(tryIt.state())')
+    ends = np.cumsum(page.evaluate('tryIt.facts().kinds.map(k => k.photos.length)'))
+    assert len({*np.searchsorted(ends, rows, 'right')}) == 1 and len({*rows}) == 11      # of one kind, each once
     assert page.locator('#pairs li').count() == 10 and page.evaluate('document.documentElement.scrollWidth') == 390
     fit_for_all(page)
     assert not wrong
@@ -331,6 +340,7 @@ def test_keys(chromium, address):
     answered(page, first)
     reach('#before .tile'); key('Enter')
     page.wait_for_selector('#reason:not([hidden])')
+    assert page.evaluate("document.activeElement.matches('#before .tile[aria-pressed=true]')")    # the focus stays
     for wanted in ('#keep', '#adapt'): reach(wanted); key('Enter')
     page.wait_for_selector('#did:not([hidden])', timeout=60_000)
     assert page.locator('#pairs li').count() == 1
@@ -355,11 +365,47 @@ def test_files(chromium, address, tmp_path):
     grey = np.array(page.evaluate('tryIt.state().drawing.grey'))
     assert (grey == as_sketch(drawing, 128).ravel()).all()
     assert len(page.evaluate('tryIt.scope()')) == 452
+    Image.new('L', (5700, 5700)).save(tmp_path/'huge.png')
+    page.set_input_files('#open', tmp_path/'huge.png')
+    page.wait_for_selector('#trouble:has-text("5700 x 5700")', timeout=60_000)
+    dropped = """async ([place, bytes]) => {
+      const given = new DataTransfer()
+      const over = new DragEvent('drop', { dataTransfer: given, bubbles: true, cancelable: true })
+      given.items.add(new File([Uint8Array.from(bytes)], 'a dog.png', { type: 'image/png' }))
+      document.querySelector(place).dispatchEvent(over)
+      return over.defaultPrevented
+    }"""
+    assert page.evaluate(dropped, ['footer', list(photo.read_bytes())])             # beside: the page stays as it is
+    assert page.evaluate(dropped, ['#ranks', list(photo.read_bytes())])
+    page.wait_for_selector('#own:has-text("2 of yours")', timeout=60_000)
+    assert len(page.evaluate('tryIt.scope()')) == 453
+    emoji = load_collection('emoji')
+    Image.fromarray(emoji.photo_pixels[tasks_of(emoji, 'test')[0].gallery[5]]).save(tmp_path/'twin.png')
+    page.set_input_files('#add', tmp_path/'twin.png')                               # one that is there already
+    page.wait_for_selector('#own:has-text("3 of yours")', timeout=60_000)
+    settled(page)
+    scores = page.evaluate('Array.from(tryIt.state().told.before.scores)')
+    assert len(scores) == 454 and abs(scores[453]-scores[5]) < 1e-3 < abs(scores[453]-scores[6])
     page.set_input_files('#open', text)
     page.wait_for_selector('#trouble:not([hidden])')
     assert 'notes.png' in page.inner_text('#trouble') and '\n' not in page.inner_text('#trouble')
     assert not wrong
     page.close()
+
+
+def test_told():
+    "The numbers that the page tells are means over categories of the rows it stands for"
+    from page import measured
+    usual = dict(placement='asis', gallery='with', k=5)
+    row = lambda of, step, rate, **others: usual | {'gallery_of': of, 'step': step, 'acc@1': rate} | others
+    some = dict(mixed=dict(csls=[.2, .4], centre=[.5]), category=dict(csls=[.6], centre=[.7]))
+    some |= dict(any=dict(csls=[.2], centre=[.1]))
+    rows = [row(of, step, rate) for of, steps in some.items() for step, rates in steps.items() for rate in rates]
+    others = [row('mixed', 'csls', 9., **o) for o in (dict(placement='centred'), dict(gallery='without'), dict(k=1))]
+    found = measured(pd.DataFrame(rows+others), 'csls', 'centre')
+    assert {of: pytest.approx(rates) for of, rates in found.items()} == {
+        'mixed': [30, 50], 'category': [60, 70], 'any': [20, 10]}
+    assert measured(pd.DataFrame(), 'csls', 'centre') == {}
 
 
 def test_without_webassembly(chromium, address):

@@ -8,7 +8,7 @@ import { changes, label, rankOf, spread, top } from './ranking.js'
 /** @typedef {{ scores: Float32Array, firsts: number[], moved: number }} Told */
 
 const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id))
-const LINES = [.7, 1, 1.6, 2.4], MOST = 10, SHOWN = 10
+const LINES = [.7, 1, 1.6, 2.4], MOST = 10, SHOWN = 10, PIXELS = 32e6
 
 /** @type {any} */
 let facts
@@ -24,7 +24,7 @@ let pairs = []
 let taught = []
 /** @type {{ before: Told, after: Told | null, rows: number[] } | null} */
 let told = null
-let asked = 0, explained = 0
+let asked = 0, explained = 0, making = 0
 
 const needs = typeof WebAssembly !== 'object' ? 'WebAssembly' : typeof DecompressionStream !== 'function' ? 'DecompressionStream'
   : typeof OffscreenCanvas !== 'function' ? 'OffscreenCanvas' : ''
@@ -93,8 +93,16 @@ const scope = () => {
   return [...photos.keys()].filter(r => chosen === '' || photos[r].kind === Number(chosen) || photos[r].kind < 0)
 }
 
-/** The photos of one ranking. @param {HTMLElement} list @param {Told} ranking @param {number[]} rows */
+/** Photos to take examples of: one kind teaches most, so that of the examples, else of the photo that is meant, else any. */
+function alike() {
+  const rows = scope().filter(r => photos[r].kind >= 0), of = [...pairs.map(p => p.row), ...meant === null ? [] : [meant]]
+  const one = of.find(r => photos[r].kind >= 0) ?? rows[Math.floor(Math.random() * rows.length)]
+  return rows.filter(r => photos[r].kind === photos[one].kind)
+}
+
+/** The photos of one ranking; a tile that had the focus keeps its place. @param {HTMLElement} list @param {Told} ranking @param {number[]} rows */
 function showRanking(list, ranking, rows) {
+  const at = [...list.children].findIndex(item => item.contains(document.activeElement))
   list.replaceChildren(...top(ranking.scores, SHOWN).map((at, place) => {
     const row = rows[at], tile = document.createElement('button'), name = document.createElement('span')
     tile.className = 'tile'
@@ -107,6 +115,7 @@ function showRanking(list, ranking, rows) {
     item.append(tile)
     return item
   }))
+  if (at >= 0) /** @type {HTMLElement} */ (list.children[at]?.firstElementChild)?.focus()
 }
 
 /** @param {number} row */
@@ -199,10 +208,17 @@ async function explain() {
 }
 
 /** @param {Drawing | null} made */
-function use(made) {
-  if (drawing && !pairs.some(p => p.id === drawing?.id) && !taught.some(p => p.id === drawing?.id)) work('forget', { ids: [drawing.id] })
+async function use(made) {
   drawing = made
-  return ask()
+  await ask()
+  await tidy()
+}
+
+/** Have the worker forget drawings up to the newest one here that nobody needs. */
+function tidy() {
+  if (making) return
+  const ids = [...pairs, ...taught, ...drawing ? [drawing] : []].map(p => p.id)
+  return work('keep', { ids, until: Math.max(-1, ...ids) })
 }
 
 let turn = 0
@@ -215,14 +231,16 @@ async function drew(strokes) {
   if (mine === turn) await use(made)
 }
 
-/** Put a picture on the sheet. @param {Drawing} made */
-function lay(made) {
-  turn++
+/** Put a picture on the sheet, unless another drawing came meanwhile. @param {Promise<Drawing>} coming @param {() => void} [then] */
+async function lay(coming, then) {
+  const mine = ++turn, made = await coming
+  if (mine !== turn) return
+  then?.()
   const canvas = document.createElement('canvas')
   canvas.width = canvas.height = 640
   paint(made.grey, canvas)
   sheet.show(canvas)
-  return use(made)
+  await use(made)
 }
 
 function showPairs() {
@@ -256,41 +274,48 @@ function keep() {
   show()
 }
 
-function adapt() { taught = pairs; return ask() }
+function adapt() { taught = pairs; return ask().then(tidy) }
 
-function forget() { taught = []; return ask() }
+function forget() { taught = []; return ask().then(tidy) }
 
 function suggest() {
-  const rows = scope().filter(r => r !== meant && !pairs.some(p => p.row === r))
-  if (!rows.length) return
+  const rows = alike().filter(r => r !== meant && !pairs.some(p => p.row === r))
+  if (!rows.length) throw new Error('every photo of this kind is an example already, or meant')
   meant = rows[Math.floor(Math.random() * rows.length)]
   sheet.clear()
   show()
 }
 
-/** Ten stored drawings of a hand, spread over the photos at hand, but not of the one that is meant. */
+/** Ten stored drawings of a hand, spread over the photos of a kind, but not of the one that is meant. */
 async function teach() {
-  const rows = spread(scope().filter(r => photos[r].kind >= 0 && r !== meant), MOST)
-  pairs = await Promise.all(rows.map(async row => ({ ...await work('stored', { ...photos[row], hand: $('hand').value }), row })))
+  const rows = spread(alike().filter(r => r !== meant), MOST)
+  making++
+  try { pairs = await Promise.all(rows.map(async row => ({ ...await work('stored', { ...photos[row], hand: $('hand').value }), row }))) }
+  finally { making-- }
   showPairs()
   await adapt()
 }
 
 async function take() {
-  const rows = scope().filter(r => photos[r].kind >= 0 && r !== meant && !pairs.some(p => p.row === r))
-  const row = rows[Math.floor(Math.random() * rows.length)], made = await work('stored', { ...photos[row], hand: $('hand').value })
-  meant = row
-  await lay(made)
-}
-
-/** @param {Blob} file */
-async function decoded(file) {
-  try { return await createImageBitmap(file, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' }) }
-  catch { throw new Error(`${/** @type {File} */ (file).name || 'the file'}: not a picture that this browser reads; give a PNG or JPEG`) }
+  const rows = alike().filter(r => r !== meant && !pairs.some(p => p.row === r))
+  if (!rows.length) throw new Error('every photo of this kind is an example already, or meant')
+  const row = rows[Math.floor(Math.random() * rows.length)]
+  await lay(work('stored', { ...photos[row], hand: $('hand').value }), () => { meant = row })
 }
 
 /** @param {File} file */
-async function open(file) { if (file) await lay(await work('sketch', { image: await decoded(file) })) }
+async function decoded(file) {
+  let image
+  try { image = await createImageBitmap(file, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' }) }
+  catch { throw new Error(`${file.name}: not a picture that this browser reads; give a PNG or JPEG`) }
+  if (image.width * image.height <= PIXELS) return image
+  const { width, height } = image
+  image.close()
+  throw new Error(`${file.name}: ${width} x ${height} pixels; give a picture of ${PIXELS / 1e6} million or fewer`)
+}
+
+/** @param {File} file */
+async function open(file) { if (file) await lay(decoded(file).then(image => work('sketch', { image }))) }
 
 /** @param {Iterable<File>} files */
 async function add(files) {
@@ -342,6 +367,8 @@ async function start() {
     kind.photos.forEach((/** @type {string} */ name, /** @type {number} */ i) => photos.push({ name, kind: k, i })))
   $('hand').replaceChildren(...facts.hands.map((/** @type {string} */ h) => new Option(h, h)))
   $('probes').textContent = facts.probes
+  $('measured').hidden = !facts.measured?.mixed
+  for (const [of, rates] of Object.entries(facts.measured || {})) $(of).textContent = rates.map((/** @type {number} */ r) => r.toFixed(1)).join(' to ')
   showScope()
   show()
   $('loading').hidden = true
@@ -355,6 +382,7 @@ for (const [id, does] of Object.entries({ keep, adapt, forget, suggest, teach, t
 $('scope').onchange = guarded(ask)
 $('open').onchange = guarded(async () => { await open($('open').files[0]); $('open').value = '' })
 $('add').onchange = guarded(async () => { await add($('add').files); $('add').value = '' })
+for (const missed of ['dragover', 'drop']) addEventListener(missed, e => e.preventDefault())      // a picture beside its target must not replace the page
 dropped($('sheet'), files => open(files[0]))
 dropped($('ranks'), add)
 

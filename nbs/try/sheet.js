@@ -16,6 +16,7 @@ export class Sheet {
     this.under = null
     this.pen = [SIDE / 2, SIDE / 2]
     this.keyed = false
+    this.pointed = false                    // by pointer last, not by keys
     /** @type {number | null} */
     this.pointer = null
     canvas.addEventListener('pointerdown', e => this.down(e))
@@ -39,6 +40,7 @@ export class Sheet {
     if (e.button || this.pointer !== null) return
     if (this.keyed) this.lift()
     this.pointer = e.pointerId
+    this.pointed = true
     this.canvas.setPointerCapture(e.pointerId)
     this.begin(this.place(e))
   }
@@ -71,6 +73,7 @@ export class Sheet {
   /** @param {KeyboardEvent} e */
   key(e) {
     const step = e.shiftKey ? 24 : 8
+    this.pointed = false
     const way = /** @type {Record<string, number[]>} */ ({ ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] })[e.key]
     if (way) {
       this.pen = this.pen.map((x, i) => Math.min(SIDE, Math.max(0, x + way[i])))
@@ -107,7 +110,7 @@ export class Sheet {
       for (const [x, y] of [stroke[0], ...stroke]) pen.lineTo(x * scale, y * scale)
       pen.stroke()
     }
-    if (document.activeElement === this.canvas) this.cross(pen, scale)
+    if (document.activeElement === this.canvas && !this.pointed) this.cross(pen, scale)
   }
 
   /** Where the pen of the keyboard is. @param {CanvasRenderingContext2D} pen @param {number} scale */

@@ -182,8 +182,11 @@ const does = {
     return { drawn: drawn_says.data, shown: shown_says.data, pixels }
   },
 
-  /** Drop drawings that nobody needs. @param {{ ids: number[] }} given */
-  async forget({ ids }) { ids.forEach(id => looks.delete(id)) },
+  /** Forget the drawings that are no newer than one, but for some. @param {{ ids: number[], until: number }} given */
+  async keep({ ids, until }) {
+    for (const id of looks.keys()) if (id <= until && !ids.includes(id)) looks.delete(id)
+    return looks.size
+  },
 }
 /** @type {any} */
 let last

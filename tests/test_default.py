@@ -76,7 +76,7 @@ def test_six_settings(done):
     every = dict(placements=['centred', 'drawn'], gallery_of=['category', 'mixed', 'any'])
     p = run('42_fit', done, run='fit/people', candidates=['csls', 'csls+gallery', BOTH], **every)
     assert p.returncode == 0, p.stderr
-    asked = dict(systems=['fit/people'], steps=['nothing', BOTH], packed=True, **every)
+    asked = dict(systems=['fit/people'], steps=['nothing', BOTH], packed=True, ks=[5], **every)
     p = run('41_test', done, run='test/people', **asked)
     assert p.returncode == 0, p.stderr
     one, people = (load_system(done/f'fit/{n}/system-0.safetensors') for n in ('a', 'people'))
@@ -87,7 +87,8 @@ def test_six_settings(done):
     assert len(plain) == 6 and len({tuple(v) for v in plain}) == 6
     sizes = rows.groupby('gallery_of').n_gallery.mean()
     assert sizes['mixed'] > 5*sizes['category'] and (rows.groupby(['gallery_of', 'placement']).size().nunique() == 1)
-    p = run('46_hubs', done, run='hubs', systems=['fit/people'], step=BOTH, n_draws=2)
+    p = run('46_hubs', done, run='hubs', systems=['fit/people'], step=BOTH, n_draws=2, placements=['drawn'],
+            gallery_of=['mixed'])
     assert p.returncode == 0, p.stderr
     league = load_rows('hubs', root=done)
     where = ['gallery_of', 'placement', 'task']
@@ -118,7 +119,7 @@ def test_six_settings(done):
     own = evaluate(partial(rule, bank=people.bank), z, mixed(tasks), (5,), 2, **once)
     told = league.query('method == "nothing" and step == @BOTH and gallery_of == "mixed" and placement == "drawn"')
     assert told['acc@10'].tolist() == pytest.approx([r['acc@10'] for r in own], abs=1e-5)
-    p = run('41_test', done, run='test/paper', systems=['fit/a'], steps=['nothing'])
+    p = run('41_test', done, run='test/paper', systems=['fit/a'], steps=['nothing'], ks=[5])
     assert p.returncode == 0, p.stderr
     paper = pd.read_csv(done/'test/paper/rows.csv').query('seed == 0')
     assert paper['acc@1'].tolist() == plain['category', 'drawn']

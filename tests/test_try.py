@@ -66,7 +66,9 @@ def pictures(chance):
     shaded = np.full((240, 320, 3), [200, 190, 170])+chance.normal(0, 2, (240, 320, 3))
     shaded = shaded+np.linspace(-20, 20, 320)[:, None]; shaded[100:108, 60:250] = 40, 30, 90
     board = np.full((320, 1300, 3), 30.)+chance.normal(0, 1, (320, 1300, 3)); board[150:180, 200:1000] = 230
-    return [Image.fromarray(a.clip(0, 255).astype(np.uint8)) for a in (white, clear, dark, shaded, board)]
+    tall = np.full((220, 200, 3), 255); tall[30:180, 60:97] = 0  # an odd rest
+    every = white, clear, dark, shaded, board, tall, tall.swapaxes(0, 1)
+    return [Image.fromarray(a.clip(0, 255).astype(np.uint8)) for a in every]
 
 
 @needs_node

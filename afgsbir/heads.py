@@ -11,7 +11,7 @@ import copy
 from dataclasses import asdict
 from typing import NamedTuple
 
-import numpy as np, torch
+import numpy as np, pandas as pd, torch
 from torch import Tensor, nn
 
 from .asking import Adapted, evaluate
@@ -205,7 +205,7 @@ def look(
     seen = Seen(projections(params, x, tasks+val), tasks, val)
     if collection.words: seen = seen._replace(words=torch.as_tensor(np.stack([collection.words[t.name] for t in tasks])).float())
     hands = torch.ones(len(collection.sketch_pixels)).long()
-    hands[collection.sketches.row.to_numpy()] = torch.as_tensor(collection.sketches.sketcher.astype('category').cat.codes.to_numpy()+1).long()
+    hands[torch.tensor(collection.sketches.row.to_numpy())] = torch.tensor(pd.factorize(collection.sketches.sketcher, sort=True)[0]+1)
     return params, seen._replace(hands=hands)
 
 # %% ../nbs/66_heads.ipynb #5c065138

@@ -11,7 +11,7 @@ __all__ = ['KINDS', 'WORDY', 'HEADS', 'kl_normal', 'layers', 'CVAE', 'cycle', 's
 import math
 from functools import partial
 
-import torch, torch.nn.functional as F
+import numpy as np, torch, torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -101,9 +101,10 @@ def class_means(
 # %% ../nbs/68_zero_shot.ipynb #934f2f8c
 class SemPCYC(Head):
     "Sketches and photos in the space of words, and back"
-    kept, pairing = ('sketch_word', 'photo_word'), 'class'
+    kept, WIDE, pairing = ('sketch_word', 'photo_word'), 64, 'class'
     def __init__(self, dim, d, seen=Seen()):
         super().__init__()
+        d = min(d, self.WIDE)
         self.sketch_word, self.photo_word = generator(dim, d), generator(dim, d)
         self.word_sketch, self.word_photo = generator(d, dim), generator(d, dim)
         self.judges = nn.ModuleDict({n: layers(m, m//2, 1, act=partial(nn.LeakyReLU, .2)) for n, m in dict(word=d, sketch=dim, photo=dim).items()})
@@ -192,9 +193,8 @@ class Doodle2Search(Head):
             away = torch.as_tensor(b.chance.integers(1, b.e.valid.sum(1, keepdim=True).numpy(), b.e.own.shape))
             return pictured(b.photo, (b.e.own+away) % b.e.valid.sum(1, keepdim=True))
         chances = near_words(self.words[0][b.e.label]).double().numpy()
-        tasks = [b.chance.choice(len(c), n, p=c/c.sum()) for c in chances]
-        at = b.chance.integers(0, b.e.valid.sum(1).numpy()[tasks])
-        return torch.stack([b.photo[t, a] for t, a in zip(torch.as_tensor(tasks), torch.as_tensor(at))])
+        tasks = np.stack([b.chance.choice(len(c), n, p=c/c.sum()) for c in chances])
+        return b.photo[tasks, b.chance.integers(0, b.e.valid.sum(1).numpy()[tasks])]
 
     def loss(self, b):
         s, p, o = (net(x).flatten(0, 1) for net, x in ((self.sketches, b.sketch),

@@ -130,7 +130,7 @@ class MASF(Plain):
         slopes = torch.autograd.grad(loss, list(params.values()), retain_graph=True)
         size = torch.cat([g.flatten() for g in slopes]).norm()
         rate = self.RATE*min(1., self.CLIP/float(size))
-        return {n: p-rate*g.detach() for (n, p), g in zip(params.items(), slopes)}
+        return {n: p-rate*g for (n, p), g in zip(params.items(), slopes)}
 
     def loss(self, b):
         domain = torch.cat([self.hands[0][b.e.sketch], torch.zeros_like(b.e.photo)], 1)          # 0: photos

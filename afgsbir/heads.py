@@ -15,7 +15,7 @@ import numpy as np, pandas as pd, torch
 from torch import Tensor, nn
 
 from .asking import Adapted, evaluate
-from .base import init_params, projections
+from .base import init_params, projections, rows_of
 from .baselines import System, grid_encoder
 from .core import InputError, rng, seed_torch
 from .losses import unit
@@ -114,7 +114,8 @@ class Plain(Head):
 def validated(head, seen, s)->dict:
     "Acc@1 and Acc@5 on validation categories, new photos"
     with torch.no_grad():
-        rows = evaluate(head.eval(), seen.x, seen.val, (s.k,), s.val_draws, protocols=('disjoint',), galleries=('with',))
+        once = dict(protocols=('disjoint',), galleries=('with',))
+        rows = evaluate(head.eval(), seen.x, seen.val, (s.k,), s.val_draws, **once)
     return {f'acc{q}': float(np.mean([r[f'acc@{q}'] for r in rows])) for q in (1, 5)}
 
 # %% ../nbs/66_heads.ipynb #38318db5
@@ -162,7 +163,8 @@ def fit(
     def backward(loss):
         loss.backward()
         nn.utils.clip_grad_norm_(head.parameters(), s.clip)
-    descend(loss_at, opt, course.steps(), None, backward, lambda step, _: course.log(step+1, lambda: validated(head, seen, s)))
+    def each(step, loss): course.log(step+1, lambda: validated(head, seen, s))
+    descend(loss_at, opt, course.steps(), backward=backward, each=each)
     course.put(course.best)
     head.eval()
     return course.history
@@ -184,8 +186,8 @@ def projection(
     x:Features, tasks:list, dim:int,
 )->dict:   # M: weight (dim, ...), bias (1, dim)
     "The first principal directions of training pictures (at most three thousand), mean square 1"
-    rows = [rng('principal').permutation(torch.cat([getattr(t, a) for t in tasks]).unique())[:1500] for a in ('sketches', 'gallery')]
-    both = torch.cat([x.sketches[rows[0], 0], x.photos[rows[1], 0]]).float()
+    some = lambda attr: rng('principal').permutation(rows_of(tasks, attr).unique())[:1500]
+    both = torch.cat([x.sketches[some('sketches'), 0], x.photos[some('gallery'), 0]]).float()
     if dim > min(both.shape)-1: raise InputError(f'dim={dim}: {len(both)} pictures have fewer directions; lower it')
     params = init_params(both.shape[1], dim, both)
     scale = (both@params['weight'].T+params['bias'][0]).square().mean().sqrt()
@@ -203,10 +205,11 @@ def look(
     x = system.features(collection, tasks+val, 2, device)
     params = projection(x, tasks, dim)
     seen = Seen(projections(params, x, tasks+val), tasks, val)
-    if collection.words: seen = seen._replace(words=torch.as_tensor(np.stack([collection.words[t.name] for t in tasks])).float())
+    words = np.stack([collection.words[t.name] for t in tasks]) if collection.words else seen.words
+    rows, who = collection.sketches.row, pd.factorize(collection.sketches.sketcher, sort=True)[0]
     hands = torch.ones(len(collection.sketch_pixels)).long()
-    hands[torch.tensor(collection.sketches.row.to_numpy())] = torch.tensor(pd.factorize(collection.sketches.sketcher, sort=True)[0]+1)
-    return params, seen._replace(hands=hands)
+    hands[torch.tensor(rows.to_numpy())] = torch.tensor(who+1)
+    return params, seen._replace(words=torch.as_tensor(words).float(), hands=hands)
 
 # %% ../nbs/66_heads.ipynb #5c065138
 def head_tensors(

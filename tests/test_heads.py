@@ -1,4 +1,4 @@
-"Methods of others from a run to rows: trained, opened by the test as any system, and refused where they lack something."
+"Methods of others from a run to rows: trained, opened as any system is, refused where they lack something."
 import pandas as pd, pytest
 from test_runs import run
 

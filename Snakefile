@@ -213,3 +213,22 @@ rule ladder:
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/42_fit.ipynb -f {input.fit} -p run fit/ladder-{wildcards.rung} -p features '{params.features}' >{log} 2>&1; "
            "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.test} -p run test/ladder-{wildcards.rung} -p systems '[fit/ladder-{wildcards.rung}]' >>{log} 2>&1"
+
+# Methods of others on shared features, 3 seeds each; those that need word vectors where there are some
+rule others:
+    input: [f'{OUT}/test/heads-{d}/rows.parquet' for d in ('emoji', 'sketchy_mini')]
+
+rule heads:
+    input: 'nbs/settings/{collection}-heads.yaml'
+    output: f'{OUT}/fit/heads-{{collection}}/history.parquet'
+    log: 'data/.log/heads-{collection}.log'
+    params: more=f"-p seeds '[{config['seeds']}]'" if 'seeds' in config else ''
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/47_heads.ipynb -f {input} -p run fit/heads-{wildcards.collection} {params.more} >{log} 2>&1"
+
+rule test_heads:
+    input: settings='nbs/settings/{dataset}-test.yaml', systems=f'{OUT}/fit/heads-{{dataset}}/history.parquet'
+    output: f'{OUT}/test/heads-{{dataset}}/rows.parquet'
+    log: 'data/.log/test-heads-{dataset}.log'
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/heads-{wildcards.dataset} -p systems '[fit/heads-{wildcards.dataset}]' -p packed true -p show_k 0 >{log} 2>&1"

@@ -82,6 +82,7 @@ class System(NamedTuple):
     adapter: Adapter = None # how M learned to adapt, where it did
     bank: Bank = None   # sketches to measure hubs with
     rules: dict = {}    # step -> `Centre`, learned on tasks that the base had not seen
+    head: object = None # the rule of 'nothing' of a base whose embedding is more than M
     facts: dict = {}    # what it was fitted on, and how
 
     def features(self, collection, tasks, views=1, device='cpu'):
@@ -172,12 +173,18 @@ def _rules(tensors, facts):
     return rules | ({'centre': rules[facts['chosen']]} if 'chosen' in facts else {})
 
 # %% ../nbs/32_baselines.ipynb #b9a9d729
-def _base(tensors, facts, file, allow_download=False):
+def _head(tensors, facts, heads):
+    "The head of a file, by whoever knows its kind"
+    if facts['base'] in heads: return heads[facts['base']](_under('head.', tensors), **facts['head'])
+    raise InputError(f"its head is one of {facts['base']!r}; open it with the heads that know it (zero_shot.HEADS)")
+
+def _base(tensors, facts, file, allow_download=False, heads={}):
     "The base of a file, with no steps: trained, or fitted in closed form"
     if 'settings' not in facts:
         local_backbone(facts['features'].get('backbone', 'efficientnet_lite2'), True, file, allow_download)
         encoder, size = grid_encoder(**facts['features']), facts['features'].get('size', 192)
-        return System(facts['base'], encoder, size, 2, _under('params.', tensors))
+        head = _head(tensors, facts, heads) if 'head' in facts else None
+        return System(facts['base'], encoder, size, 2, _under('params.', tensors), head=head)
     s = settings(**facts['settings'])
     own = {n: t for n, t in tensors.items() if not n.startswith(('bank.', 'rules.'))}
     learner = rebuild(own, facts['settings'], file, allow_download)
@@ -188,13 +195,14 @@ def _base(tensors, facts, file, allow_download=False):
 def load_system(
     file,
     allow_download:bool=False, # whether its backbone may be fetched over the network
+    heads:dict={},             # base -> what makes a head of its tensors and shape
 )->System:
-    "Open what a run of 40_train or 42_fit wrote"
+    "Open what a run of 40_train, 42_fit or 47_heads wrote"
     tensors, facts = load_tensors(file)
     try:
         tensors = unpacked(tensors)
         bank = Bank(**_under('bank.', tensors)) if 'rules' in facts else None
-        base = _base(tensors, facts, file, allow_download)
+        base = _base(tensors, facts, file, allow_download, heads)
         return base._replace(bank=bank, rules=_rules(tensors, facts), facts=facts)
     except InputError as e: raise e if str(file) in str(e) else InputError(f'{file}: {e}') from e
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as e:
@@ -220,6 +228,7 @@ def rule_of(
     rate:float=None,  # of 'finetune'
 ):
     "The rule of one cell: of features where `on_projections` says no, else of projections"
+    if step == 'nothing' and system.head: return system.head
     if step == 'nothing': return raw if system.params is None else NOTHING.adapt
     if step in system.rules: return partial(system.rules[step], bank=system.bank)
     if system.adapter and step == 'finetune': return fine_tuned(system.adapter, rate)

@@ -218,7 +218,7 @@ def load_system(
 # %% ../nbs/32_baselines.ipynb #e4c2869a
 NOTHING = Centre(centre=False, gallery=False, csls=False)
 TUNED = dict(finetune=Adapter, prolip=Proximal)   # steps of gradient descent, whose rate is chosen on validation tasks
-LEARNED = {step for base, step in METHODS.values() if base.startswith('meta')}   # steps that were trained with their base
+LEARNED = {step for base, step in METHODS.values() if base.startswith('meta')}   # steps that a base was trained for
 
 def steps_of(system)->list:
     "The steps that a system is tested with unless told otherwise: its base's own, or nothing; then the learned ones"

@@ -44,7 +44,7 @@ def moved(
         theta = {n: STEPS[how](p, slope, rate) for (n, p), slope in zip(at.items(), slopes)}
     return theta
 
-# %% ../nbs/25_family.ipynb #fa08b3b0
+# %% ../nbs/25_family.ipynb #fa3b9cd0
 def _channels(stage): return next(m.in_channels for m in stage.modules() if isinstance(m, nn.Conv2d))
 
 class Deep(Match):
@@ -53,7 +53,8 @@ class Deep(Match):
         super().__init__(adapter, **options)
         if not len(encoder.tail): raise InputError(f'inner={how!r}: no stage of F is trained; lower cut')
         if adapter.log_rate.ndim or adapter.margin.kind == 'predicted':
-            raise InputError(f"inner={how!r}: one rate for all; choose rates 'fixed' or 'scalar', margin 'fixed' or 'learned'")
+            cure = "choose rates 'fixed' or 'scalar', margin 'fixed' or 'learned'"
+            raise InputError(f'inner={how!r}: one rate for all; {cure}')
         self.how, self._encoder = how, [encoder]     # in a list: F is registered elsewhere
 
     def early(self, encoder): return nn.Sequential(*encoder.tail[:-1], nn.Flatten())
@@ -132,7 +133,7 @@ def conjugate(
         way = left + (left@left)/was*way
     return x
 
-# %% ../nbs/25_family.ipynb #faa05a50
+# %% ../nbs/25_family.ipynb #fa5ea86b
 def implicit(
     theta:dict,       # name -> tensor
     loss,             # theta -> scalar
@@ -148,7 +149,9 @@ def implicit(
     def slope(at, graph=False):
         with torch.enable_grad(): return torch.autograd.grad(loss(parts(at)), at, create_graph=graph)[0]
     start, end = flat.detach(), flat.detach().clone().requires_grad_()
-    for _ in range(steps): end = (end.detach() - rate*(slope(end) + pull*(end.detach()-start))).detach().requires_grad_()
+    for _ in range(steps):
+        down = slope(end) + pull*(end.detach()-start)
+        end = (end - rate*down).detach().requires_grad_()
     def solved(g):
         down = slope(end, True)
         return conjugate(lambda v: v + torch.autograd.grad(down, end, v, retain_graph=True)[0]/pull, g, solve)
@@ -180,14 +183,14 @@ def resolved(
     u = torch.linalg.solve(eye(n*r)+KH, within.flatten(1, 2)[..., None]).view_as(within)
     return u@axes.mT + torch.linalg.solve(eye(n)+K@beside, g - within@axes.mT)
 
-# %% ../nbs/25_family.ipynb #fa318a10
+# %% ../nbs/25_family.ipynb #fa0ba2fa
 class Implicit(Adapter):
     "iMAML on M: the step whose slope is taken where it ends"
     pace = .1   # towards the slope, a step on the way there
     def forward(self, sketch, photo, ids, projected=None):
         "As `Adapter`; `steps` on the way there, of which nothing is kept"
         if self.log_rate.ndim > 1 or not self.soft:
-            raise InputError("inner='imaml': choose rates 'fixed', 'scalar' or 'layer', and soft above 0 (a hinge ends on its kinks)")
+            raise InputError("inner='imaml': choose rates 'fixed', 'scalar' or 'layer', and soft above 0")
         if projected is None: projected = project_pairs(self.params, sketch, photo)
         mu, rate = self.margin(*unit(projected).chunk(2, 1), ids), self.rate()
         slope = partial(support_slope, ids=ids, margin=mu, soft=self.soft)
@@ -202,12 +205,13 @@ class Implicit(Adapter):
         if c.requires_grad: c.register_hook(partial(resolved, partial(slope, margin=mu.detach()), z, K))
         return fast(c)
 
-# %% ../nbs/25_family.ipynb #fa3c31dd
+# %% ../nbs/25_family.ipynb #fa924b5a
 class MetaSGD(Adapter):
     "A learned rate for every number of M, as a multiple of the fixed one"
     def __init__(self, dim, d=64, **options):
         super().__init__(dim, d, **options)
-        if self.steps != 1 or self.log_rate.ndim: raise InputError("inner='sgd': takes one step; choose inner_steps=1 and rates 'fixed'")
+        if self.steps != 1 or self.log_rate.ndim:
+            raise InputError("inner='sgd': takes one step; choose inner_steps=1 and rates 'fixed'")
         self.each = nn.ParameterDict({n: torch.ones_like(p) for n, p in self.params.items()})
 
     def forward(self, *support, **known):

@@ -579,7 +579,8 @@ class Answer(NamedTuple):
 def _default_steps(system, step=''):
     "The step that pairs change, and the one that stands before there are any"
     if step in TUNED: raise InputError(f'{step}: its rate is chosen on validation tasks; use it in 41_test')
-    if isinstance(system.match, Deep): raise InputError(f'{system.base}: F moves too, so no index can keep its photos; use it in 41_test')
+    if isinstance(system.match, Deep):
+        raise InputError(f'{system.base}: F moves too, so no index can keep its photos; use it in 41_test')
     if step: rule_of(system, step)
     own = [s for s in steps_of(system) if s not in TUNED]
     return step or own[-1], 'csls' if 'csls' in system.rules and step not in LEARNED else 'nothing'

@@ -95,12 +95,12 @@ class System(NamedTuple):
     bank: Bank = None   # sketches to measure hubs with
     rules: dict = {}    # step -> `Centre`, learned on tasks that the base had not seen
     facts: dict = {}    # what it was fitted on, and how
-    match: object = None # how M, or F's last stage too, learned to adapt
+    match: Deep = None  # how F's last stage and M learned to adapt, where both move
 
     def features(self, collection, tasks, views=1, device='cpu'):
         "F's features of what tasks need, (n, views, dim); of sketches in several places (n, places*views, dim)"
         maps = open_maps(collection, self.encoder, self.size, self.views, device)
-        seen = self.match.early(self.encoder) if isinstance(self.match, Deep) else self.encoder
+        seen = self.match.early(self.encoder) if self.match else self.encoder
         return features_of(seen.to(device), maps, tasks, views, device)
 
 # %% ../nbs/32_baselines.ipynb #dd21a881
@@ -196,8 +196,8 @@ def _base(tensors, facts, file, allow_download=False):
     own = {n: t for n, t in tensors.items() if not n.startswith(('bank.', 'rules.'))}
     learner = rebuild(own, facts['settings'], file, allow_download)
     params = {n: p.detach() for n, p in learner.adapter.params.items()}      # what is learned later leaves M as it is
-    if isinstance(learner.match, Deep): params = None                        # it moves with F, and is part of it
-    return System(facts['base'], learner.encoder, s.size, s.views, params, learner.adapter, match=learner.match)
+    base = System(facts['base'], learner.encoder, s.size, s.views, params, learner.adapter)
+    return base._replace(params=None, match=learner.match) if isinstance(learner.match, Deep) else base
 
 # %% ../nbs/32_baselines.ipynb #6122a07e
 def load_system(
@@ -237,10 +237,11 @@ def rule_of(
     rate:float=None,  # of a step that is `TUNED`
 ):
     "The rule of one cell: of features where `on_projections` says no, else of projections"
-    if step == 'nothing' and isinstance(system.match, Deep): return system.match.rule(system.encoder, 0)
+    if step == 'nothing' and system.match: return system.match.rule(system.encoder, 0)
     if step == 'nothing': return raw if system.params is None else NOTHING.adapt
     if step in system.rules: return partial(system.rules[step], bank=system.bank)
     if system.params and system.adapter and step in TUNED: return fine_tuned(system.adapter, rate, kind=TUNED[step])
-    if system.match and (system.base, step) in METHODS.values(): return system.match.rule(system.encoder)
+    if system.adapter and (system.base, step) in METHODS.values():
+        return system.match.rule(system.encoder) if system.match else stepped(system.adapter)
     there = ', '.join(dict.fromkeys(['nothing', *system.rules, *steps_of(system)]))
     raise InputError(f'{step}: no step of this {system.base} system; it has {there}')

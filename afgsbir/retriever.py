@@ -28,7 +28,6 @@ from .asking import beside, best_place, evaluate
 from .base import PHOTO, SKETCH, project, projections
 from .baselines import (LEARNED, TUNED, System, load_system, on_projections, rule_of, steps_of,
                                system_files)
-from .family import Deep
 from .belonging import alike, kind_of
 from .core import InputError, atomic, finite, locked, method_of, pick_device
 from .drawings import as_photo, as_sketch, placed
@@ -579,7 +578,7 @@ class Answer(NamedTuple):
 def _default_steps(system, step=''):
     "The step that pairs change, and the one that stands before there are any"
     if step in TUNED: raise InputError(f'{step}: its rate is chosen on validation tasks; use it in 41_test')
-    if isinstance(system.match, Deep):
+    if system.match:
         raise InputError(f'{system.base}: F moves too, so no index can keep its photos; use it in 41_test')
     if step: rule_of(system, step)
     own = [s for s in steps_of(system) if s not in TUNED]

@@ -141,12 +141,14 @@ class Learner(nn.Module):
         "Maps of the episodes' sketches (t*(k+q), ...) and photos (t*m, ...) to a dict of loss terms"
         early = self.match.early(self.encoder)(torch.cat([sketch_maps, photo_maps]))
         apart = lambda x: x.split([e.sketch.numel(), e.photo.numel()])
-        xs, xp = apart(self.match.late(self.encoder, early))
+        x = self.match.late(self.encoder, early)
+        xs, xp = apart(x)
         labels = (e.label.repeat_interleave(t.shape[1]) for t in (e.sketch, e.photo))
         terms = self.regularisers(xs, xp, *labels)
         by_task = lambda s, p: (s.unflatten(0, e.sketch.shape), p.unflatten(0, e.photo.shape))
-        terms['match'] = self.scale*self.match(*by_task(*apart(early)), e).mean()
+        given = by_task(*(apart(early) if x is not early else (xs, xp)))    # where F does not move, one split: equal bits
         xs, xp = by_task(xs, xp)
+        terms['match'] = self.scale*self.match(*given, e).mean()
         if self.instance: terms['instance'] = self.instance*instance_loss(xs, xp, e.own, negatives(e.own, e.valid))
         return terms
 

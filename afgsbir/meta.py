@@ -146,7 +146,7 @@ class Learner(nn.Module):
         labels = (e.label.repeat_interleave(t.shape[1]) for t in (e.sketch, e.photo))
         terms = self.regularisers(xs, xp, *labels)
         by_task = lambda s, p: (s.unflatten(0, e.sketch.shape), p.unflatten(0, e.photo.shape))
-        given = by_task(*(apart(early) if x is not early else (xs, xp)))    # where F does not move, one split: equal bits
+        given = by_task(*(apart(early) if x is not early else (xs, xp)))    # one split: equal bits
         xs, xp = by_task(xs, xp)
         terms['match'] = self.scale*self.match(*given, e).mean()
         if self.instance: terms['instance'] = self.instance*instance_loss(xs, xp, e.own, negatives(e.own, e.valid))

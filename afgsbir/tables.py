@@ -115,6 +115,7 @@ PAPER = {  # Sketchy, category level: Acc@1, Acc@5 at k = 1, 5, 10 (paper, Table
     **{name: dict.fromkeys((1, 5, 10), both) for name, both in {   # they take no pairs
         'cc-dg': (22.7, 42.1), 'distill': (18.9, 38.1), 'cvae-regress': (2.4, 9.5), 'sem-pcyc': (4.9, 17.3),
         'doodle2search': (14.8, 34.5), 'sake': (6.4, 20.3)}.items()},
+    'maml': {1: (19.5, 38.7), 5: (22.8, 42.3), 10: (26.4, 48.9)}, 'sign-maml': {1: (19.1, 38.2), 5: (20.5, 39.6)},
     'anil': {1: (19.7, 38.9), 5: (23.2, 42.8), 10: (26.9, 48.3)},
     'ours-predicted': {1: (21.8, 42.5), 5: (28.1, 51.8), 10: (32.7, 53.5)}}
 

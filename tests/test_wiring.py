@@ -1,5 +1,4 @@
 "Wiring that only its consequences show: each test here fails for one bug that would change numbers in silence."
-from types import SimpleNamespace
 
 import numpy as np, pandas as pd, pytest, torch, torch.nn.functional as F, yaml
 

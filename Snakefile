@@ -5,7 +5,6 @@ import os, shlex
 BENCHMARKS = str(config.get('benchmarks', 'emoji,sketchy_mini,sketchy_plus')).split(',')
 BASES = str(config.get('bases', 'triplet,triplet+reg,meta-anil,meta-fixed,meta-learned,meta-predicted')).split(',')
 FAMILY = str(config.get('family', 'maml,fomaml,sign,sgd,layer,row,imaml,hypernet')).split(',')     # other ways to adapt, on data sets that train their own
-DEEP = ('meta-maml', 'meta-fomaml', 'meta-sign')     # F moves in their step, which costs several times as much: they train for fewer steps
 FAMILY_ON = [d for d in ('emoji', 'sketchy_mini') if d in BENCHMARKS]
 SEEDS = str(config.get('seeds', '0,1,2')).split(',')
 THREADS = int(config.get('threads', 1))
@@ -35,7 +34,7 @@ rule all:
         expand(f'{OUT}/test/{{dataset}}-{{name}}/rows.parquet', dataset=FAMILY_ON, name=['prolip', *(f'meta-{m}' for m in FAMILY)])
 
 rule train:
-    input: lambda w: f'nbs/settings/{w.collection}{"-deep" if w.base in DEEP else ""}-train.yaml'
+    input: lambda w: f'nbs/settings/{w.collection}{"-family" if w.base.removeprefix("meta-") in FAMILY else ""}-train.yaml'
     output: f'{OUT}/fit/{{collection}}-{{base}}-{{seed}}/system-{{seed}}.safetensors'
     log: 'data/.log/train-{collection}-{base}-{seed}.log'
     threads: THREADS

@@ -4,6 +4,9 @@ import os, shlex
 
 BENCHMARKS = str(config.get('benchmarks', 'emoji,sketchy_mini,sketchy_plus')).split(',')
 BASES = str(config.get('bases', 'triplet,triplet+reg,meta-anil,meta-fixed,meta-learned,meta-predicted')).split(',')
+FAMILY = str(config.get('family', 'maml,fomaml,sign,sgd,layer,row,imaml,hypernet')).split(',')     # other ways to adapt, on data sets that train their own
+DEEP = ('meta-maml', 'meta-fomaml', 'meta-sign')   # F moves for every draw: fewer are tested
+FAMILY_ON = [d for d in ('emoji', 'sketchy_mini') if d in BENCHMARKS]
 SEEDS = str(config.get('seeds', '0,1,2')).split(',')
 THREADS = int(config.get('threads', 1))
 LEARNED = 'csls, csls+gallery, centre'      # the steps that 42 learns; these bases take them too, so that base and step are crossed
@@ -28,10 +31,11 @@ def whitened(dataset, part=''): return f'{OUT}/test/{dataset}-whitened{part}/row
 rule all:
     input:
         expand(f'{OUT}/test/{{dataset}}-{{base}}-{{seed}}/rows.csv', dataset=BENCHMARKS, base=BASES, seed=SEEDS),
-        expand(f'{OUT}/test/{{dataset}}-untrained/rows.csv', dataset=BENCHMARKS), [whitened(d) for d in BENCHMARKS]
+        expand(f'{OUT}/test/{{dataset}}-untrained/rows.csv', dataset=BENCHMARKS), [whitened(d) for d in BENCHMARKS],
+        expand(f'{OUT}/test/{{dataset}}-{{name}}/rows.parquet', dataset=FAMILY_ON, name=['prolip', *(f'meta-{m}' for m in FAMILY)])
 
 rule train:
-    input: 'nbs/settings/{collection}-train.yaml'
+    input: lambda w: f'nbs/settings/{w.collection}{"-family" if w.base.removeprefix("meta-") in FAMILY else ""}-train.yaml'
     output: f'{OUT}/fit/{{collection}}-{{base}}-{{seed}}/system-{{seed}}.safetensors'
     log: 'data/.log/train-{collection}-{base}-{seed}.log'
     threads: THREADS
@@ -65,6 +69,28 @@ rule test:
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/{wildcards.dataset}-{wildcards.base}-{wildcards.seed} "
            "-p systems '[{params.system}]' -p steps '{params.steps}' >{log} 2>&1"
+
+def seeds_of(base): return lambda w: [f'{OUT}/fit/{w.dataset}-{base or w.base}-{seed}/system-{seed}.safetensors' for seed in SEEDS]
+
+def listed(w, input): return ', '.join(f.removeprefix(OUT+'/').rsplit('/', 1)[0] for f in input.systems)
+
+rule family:               # a base of the family and all its seeds, with its own step and without
+    input: settings='nbs/settings/{dataset}-test.yaml', systems=seeds_of('')
+    output: f'{OUT}/test/{{dataset}}-{{base}}/rows.parquet'
+    log: 'data/.log/test-{dataset}-{base}.log'
+    params: systems=listed, step=lambda w: w.base.removeprefix('meta-'), more=lambda w: '-p n_draws 4' if w.base in DEEP else ''
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/{wildcards.dataset}-{wildcards.base} -p show_k 0 -p packed true "
+           "-p protocols '[disjoint]' -p systems '[{params.systems}]' -p steps '[{params.step}, nothing]' {params.more} >{log} 2>&1"
+
+rule prolip:               # fine-tuning with a pull back, on the plain base
+    input: settings='nbs/settings/{dataset}-test.yaml', systems=seeds_of('triplet')
+    output: f'{OUT}/test/{{dataset}}-prolip/rows.parquet'
+    log: 'data/.log/test-{dataset}-prolip.log'
+    params: systems=listed
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/{wildcards.dataset}-prolip -p show_k 0 -p packed true "
+           "-p protocols '[disjoint]' -p systems '[{params.systems}]' -p steps '[prolip]' >{log} 2>&1"
 
 rule untrained:
     input: 'nbs/settings/{dataset}-test.yaml'
@@ -213,3 +239,22 @@ rule ladder:
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/42_fit.ipynb -f {input.fit} -p run fit/ladder-{wildcards.rung} -p features '{params.features}' >{log} 2>&1; "
            "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.test} -p run test/ladder-{wildcards.rung} -p systems '[fit/ladder-{wildcards.rung}]' >>{log} 2>&1"
+
+# Methods of others on shared features, 3 seeds each; those that need word vectors where there are some
+rule others:
+    input: [f'{OUT}/test/heads-{d}/rows.parquet' for d in ('emoji', 'sketchy_mini')]
+
+rule heads:
+    input: 'nbs/settings/{collection}-heads.yaml'
+    output: f'{OUT}/fit/heads-{{collection}}/history.parquet'
+    log: 'data/.log/heads-{collection}.log'
+    params: more=f"-p seeds '[{config['seeds']}]'" if 'seeds' in config else ''
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/47_heads.ipynb -f {input} -p run fit/heads-{wildcards.collection} {params.more} >{log} 2>&1"
+
+rule test_heads:
+    input: settings='nbs/settings/{dataset}-test.yaml', systems=f'{OUT}/fit/heads-{{dataset}}/history.parquet'
+    output: f'{OUT}/test/heads-{{dataset}}/rows.parquet'
+    log: 'data/.log/test-heads-{dataset}.log'
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/heads-{wildcards.dataset} -p systems '[fit/heads-{wildcards.dataset}]' -p packed true -p show_k 0 >{log} 2>&1"

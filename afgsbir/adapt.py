@@ -57,6 +57,7 @@ class Fast(NamedTuple):
     kinds: Tensor    # (n,) SKETCH or PHOTO
     weight: Tensor   # (t, n, d) summed steps of the weight's part
     bias: Tensor     # (t, n, d) summed steps of the bias's part
+    full: Tensor = None # (t, d, dim) what is taken from W besides, of any rank
 
 # %% ../nbs/20_adapt.ipynb #cd84e0cf
 def project_fast(
@@ -69,7 +70,8 @@ def project_fast(
     if shared is None: shared = x@fast.params['weight'].T + fast.params['bias'][kind]
     same = torch.ones_like(fast.kinds) if len(fast.params['bias']) == 1 else fast.kinds == kind
     shift = (fast.bias*same[:, None].to(fast.bias)).sum(1, keepdim=True)
-    return shared - (fast.anchors@x.mT).mT@fast.weight - shift
+    z = shared - (fast.anchors@x.mT).mT@fast.weight - shift
+    return z if fast.full is None else z - x@fast.full.mT
 
 # %% ../nbs/20_adapt.ipynb #43ac9704
 def embed_fast(fast, x, kind=SKETCH, shared=None):
@@ -110,6 +112,7 @@ def adapt(
     second_order:bool=True,
     slope=None,     # projections (t, 2k, d) -> dL/d projections, likewise; in place of `loss`
     projected=None, # M's projections of the support (t, 2k, d), where known
+    pull:float=0.,  # back to the start: lambda of a term lambda/2 |M'-M|^2
 )->Fast:
     "One or more gradient steps on M for t tasks, without a copy of M (Eq. 2, exact)"
     if projected is None: projected = project_pairs(params, sketch, photo)
@@ -121,7 +124,9 @@ def adapt(
         z = _again(projected, fast) if step else projected
         d = slope(z) if slope else _slope(z, k, loss, second_order)
         if not second_order: d = d.detach()
-        fast = fast._replace(weight=fast.weight + d*rate['weight'], bias=fast.bias + d*rate['bias'])
+        moved = {n: getattr(fast, n) + d*rate[n] for n in ('weight', 'bias')}
+        if pull: moved = {n: v/(1+pull*rate[n]) for n, v in moved.items()}
+        fast = fast._replace(**moved)
     return fast
 
 # %% ../nbs/20_adapt.ipynb #756d9bd0
@@ -130,6 +135,7 @@ def materialise(
 )->dict: # weight (t, d, dim), bias (t, 1 or 2, d)
     "The adapted parameters written out, for whoever wants a plain layer"
     weight = fast.params['weight'] - fast.weight.mT@fast.anchors
+    if fast.full is not None: weight = weight - fast.full
     rows = [fast.bias[:, fast.kinds == kind].sum(1) for kind in (SKETCH, PHOTO)]
     shift = torch.stack(rows, 1) if len(fast.params['bias']) == 2 else sum(rows)[:, None]
     return dict(weight=weight, bias=fast.params['bias'] - shift)

@@ -202,7 +202,11 @@ class Encoder(_Resting):
 
     def forward(self, maps):
         "Trained stages: maps to features (n, dim) of unit length"
-        return _unit_norm(_pool_maps(self.attention(self.tail(maps)), self.pool))
+        return self.pooled(self.attention(self.tail(maps)))
+
+    def pooled(self, maps):
+        "Attended maps to features"
+        return _unit_norm(_pool_maps(maps, self.pool))
 
 # %% ../nbs/10_backbone.ipynb #1bc0ccb1
 def _grid_stages(

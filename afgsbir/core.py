@@ -250,7 +250,10 @@ SETTING = dict(placement='drawn', gallery_of='category')       # the paper's, wh
 
 METHODS = {   # the cells of the grid that have names of their own: method -> (base, step)
     'untrained': ('untrained', 'nothing'), 'none': ('triplet', 'nothing'), 'none+reg': ('triplet+reg', 'nothing'),
-    'finetune': ('triplet', 'finetune'), 'anil': ('meta-anil', 'paper-fixed'),
+    'finetune': ('triplet', 'finetune'), 'prolip': ('triplet', 'prolip'), 'anil': ('meta-anil', 'paper-fixed'),
+    'maml': ('meta-maml', 'maml'), 'sign-maml': ('meta-sign', 'sign'), 'fomaml': ('meta-fomaml', 'fomaml'),
+    'meta-sgd': ('meta-sgd', 'sgd'), 'meta-sgd-layer': ('meta-layer', 'layer'), 'meta-sgd-row': ('meta-row', 'row'),
+    'imaml': ('meta-imaml', 'imaml'), 'hypernet': ('meta-hypernet', 'hypernet'),
     'ours-fixed': ('meta-fixed', 'paper-fixed'), 'ours-learned': ('meta-learned', 'paper-learned'),
     'ours-predicted': ('meta-predicted', 'paper-predicted'), 'ours-default': ('whitened', 'centre')}
 
@@ -262,7 +265,7 @@ def method_of(
     "The name of a system in tables"
     step, colon, control = step.partition(':')
     named = {place: method for method, place in METHODS.items()}
-    named |= {(b, 'nothing'): f'{method}-unadapted' for method, (b, s) in METHODS.items() if s.startswith('paper')}
+    named |= {(b, 'nothing'): f'{method}-unadapted' for method, (b, _) in METHODS.items() if b.startswith('meta')}
     return named.get((base, step), base if step == 'nothing' else f'{base}+{step}') + colon + control
 
 # %% ../nbs/00_core.ipynb #2630d3a6

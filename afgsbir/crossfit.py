@@ -101,6 +101,7 @@ def _one_split(collection):
 # %% ../nbs/35_crossfit.ipynb #a201e5a6
 def trained_parts(system, collection, device='cpu', by='category', gallery_of=('category',)):
     "The validation tasks of a trained base as it projects them, with a bank of its training tasks, in each gallery"
+    if system.params is None: raise InputError(f'{system.base}: its steps move F, and others cannot be learned on it')
     seen, new = (tasks_of(collection, split, by) for split in ('train', 'val'))
     z = projections(system.params, system.features(collection, seen+new, device=device), seen+new)
     return _settings(None, Part(new, z, _bank(z, seen)), gallery_of=gallery_of)

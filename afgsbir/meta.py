@@ -63,7 +63,9 @@ class Adapter(nn.Module):
         slope = partial(support_slope, ids=ids, margin=mu, soft=self.soft)
         params = dict(weight=self.params['weight'], bias=self.params['bias'])
         how = dict(steps=self.steps, second_order=self.second_order, slope=slope, projected=projected)
-        return adapt(params, sketch, photo, None, self.rate(), **how)
+        return adapt(params, sketch, photo, None, self.rate(), pull=self.pull(sketch.shape[1]), **how)
+
+    def pull(self, k): return 0.   # back to M, with k pairs
 
 # %% ../nbs/22_meta.ipynb #6e52b96a
 def stepped(adapter):
@@ -95,9 +97,17 @@ class Match(nn.Module):
         if loss not in _LOSSES: raise InputError(f"outer loss {loss!r}: choose among {', '.join(_LOSSES)}")
         self.adapter, self.adapts, self.loss, self.margin, self.swap = adapter, adapts, loss, margin, swap
 
+    def early(self, encoder): return encoder          # what no step moves, maps to what `forward` takes
+    def late(self, encoder, x): return x              # from there to features
+    def rule(self, encoder): return stepped(self.adapter)
+
+    def projected(self, xs, xp):
+        "M's projections before any step"
+        return project(self.adapter.params, xs, SKETCH), project(self.adapter.params, xp, PHOTO)
+
     def forward(self, xs, xp, e):
         "Features (t, k+q, dim) of sketches and (t, m, dim) of photos, and their episodes"
-        zs, zp = project(self.adapter.params, xs, SKETCH), project(self.adapter.params, xp, PHOTO)
+        zs, zp = self.projected(xs, xp)
         if not self.adapts: return self.retrieve(unit(zs), unit(zp), e.own, e.valid)
         there = self.after_step(xs, xp, zs, zp, e)
         if not self.swap or e.own.shape[1] < 2*e.k: return there
@@ -129,12 +139,16 @@ class Learner(nn.Module):
 
     def forward(self, sketch_maps, photo_maps, e:Episodes):
         "Maps of the episodes' sketches (t*(k+q), ...) and photos (t*m, ...) to a dict of loss terms"
-        x = self.encoder(torch.cat([sketch_maps, photo_maps]))
-        xs, xp = x.split([e.sketch.numel(), e.photo.numel()])
+        early = self.match.early(self.encoder)(torch.cat([sketch_maps, photo_maps]))
+        apart = lambda x: x.split([e.sketch.numel(), e.photo.numel()])
+        x = self.match.late(self.encoder, early)
+        xs, xp = apart(x)
         labels = (e.label.repeat_interleave(t.shape[1]) for t in (e.sketch, e.photo))
         terms = self.regularisers(xs, xp, *labels)
-        xs, xp = xs.unflatten(0, e.sketch.shape), xp.unflatten(0, e.photo.shape)
-        terms['match'] = self.scale*self.match(xs, xp, e).mean()
+        by_task = lambda s, p: (s.unflatten(0, e.sketch.shape), p.unflatten(0, e.photo.shape))
+        given = by_task(*(apart(early) if x is not early else (xs, xp)))    # one split: equal bits
+        xs, xp = by_task(xs, xp)
+        terms['match'] = self.scale*self.match(*given, e).mean()
         if self.instance: terms['instance'] = self.instance*instance_loss(xs, xp, e.own, negatives(e.own, e.valid))
         return terms
 

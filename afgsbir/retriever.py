@@ -26,7 +26,8 @@ from tqdm.auto import tqdm
 
 from .asking import beside, best_place, evaluate
 from .base import PHOTO, SKETCH, project, projections
-from .baselines import System, load_system, on_projections, rule_of, steps_of, system_files
+from .baselines import (LEARNED, TUNED, System, load_system, on_projections, rule_of, steps_of,
+                               system_files)
 from .belonging import alike, kind_of
 from .core import InputError, atomic, finite, locked, method_of, pick_device
 from .drawings import as_photo, as_sketch, placed
@@ -576,10 +577,12 @@ class Answer(NamedTuple):
 
 def _default_steps(system, step=''):
     "The step that pairs change, and the one that stands before there are any"
-    if step == 'finetune': raise InputError('finetune: its rate is chosen on validation tasks; use it in 41_test')
+    if step in TUNED: raise InputError(f'{step}: its rate is chosen on validation tasks; use it in 41_test')
+    if system.match:
+        raise InputError(f'{system.base}: F moves too, so no index can keep its photos; use it in 41_test')
     if step: rule_of(system, step)
-    own = [s for s in steps_of(system) if s != 'finetune']
-    return step or own[-1], 'csls' if 'csls' in system.rules and not step.startswith('paper') else 'nothing'
+    own = [s for s in steps_of(system) if s not in TUNED]
+    return step or own[-1], 'csls' if 'csls' in system.rules and step not in LEARNED else 'nothing'
 
 # %% ../nbs/33_retriever.ipynb #5218cd13
 class Retriever:

@@ -46,7 +46,7 @@ def parameters(
 _LIMITS = {   # names: (lowest, highest); whole numbers where the bounds are
     'k ks choose_ks covers many': (1, 500), 'show_k': (0, 500), 'n_draws val_draws rounds calls': (1, 10_000),
     'seed seeds eval_seed': (0, 2**32-1), 'fold': (-1, 99), 'folds cross': (2, 100),
-    'size memory_size': (32, 2048), 'views grid depth': (1, 64), 'cut': (0, 64), 'd': (1, 16_384),
+    'size memory_size': (32, 2048), 'views grid depth': (1, 64), 'cut': (0, 64), 'd dim': (1, 16_384),
     'n_tasks n_query n_photo inner_steps memory_tasks people': (1, 10_000), 'photos': (1, 10**9),
     'steps warmup patience cooldown val_every save_every': (1, 10**7), 'processes': (1, 1024), 'threads': (0, 1024),
     'lr lr_m lr_rate weight_decay soft': (0., 10.), 'rate': (1e-6, 1e3), 'beta': (.1, 1e3), 'tau': (1e-4, 1e2),
@@ -61,7 +61,7 @@ WORDS = dict(   # the texts that may stand for a parameter, or for each of sever
     galleries=('with', 'without'), mixed_precision=('no', 'bf16', 'fp16'), placements=('drawn', 'centred', 'asis'),
     gallery_of=('category', 'mixed', 'any'))
 _TEXTS = ('systems', 'steps', 'extras', 'exclude', 'candidates')   # where they are lists, lists of names
-_LISTS = 'ks choose_ks covers many seeds protocols galleries placements gallery_of memory_tasks photos'.split()
+_LISTS = 'bases ks choose_ks covers many seeds protocols galleries placements gallery_of memory_tasks photos'.split()
 
 # %% ../nbs/03_runs.ipynb #45ef9ac8
 def _number(name, value):

@@ -22,7 +22,8 @@ from .asking import evaluate
 from .backbone import Encoder, load_backbone
 from .base import unmoved
 from .core import InputError, atomic, finite, pick_device, rng, seed_torch
-from .meta import Adapter, Learner, Match, compiled, stepped
+from .family import make_match
+from .meta import Learner, compiled
 from .pairs import Collection
 from .regularisers import Regularisers
 from .runs import check_parameters
@@ -56,7 +57,7 @@ class Settings:
     # method
     adapts:bool=True; outer_loss:str='triplet'; outer_margin:float=.2; scale:float=10.; swap:bool=True
     margin:str='predicted'; margin_start:float=.3; soft:float=.1; rate:float=.5; rates:str='layer'; inner_steps:int=1
-    two_biases:bool=False; second_order:bool=True
+    two_biases:bool=False; second_order:bool=True; inner:str=''
     domain:float=.1; discriminative:float=.5; semantic:float=.5; instance:float=0.
     # training
     by:str='category'; k:int=5; n_query:int=6; n_photo:int=12; n_tasks:int=4
@@ -95,7 +96,7 @@ def make_learner(
     encoder = make_encoder(s)
     if s.d > encoder.dim: raise InputError(f'd={s.d}: F has {encoder.dim} features; choose as many or fewer')
     step = s.pick('d rate rates margin margin_start soft two_biases second_order', steps='inner_steps')
-    match = Match(Adapter(encoder.dim, **step), **s.pick('adapts swap', loss='outer_loss', margin='outer_margin'))
+    match = make_match(s.inner, encoder, step, s.pick('adapts swap', loss='outer_loss', margin='outer_margin'))
     heads = Regularisers(encoder.dim, classes, words, **s.pick('domain discriminative semantic'))
     return Learner(encoder, match, heads, **s.pick('scale instance'))
 
@@ -103,8 +104,9 @@ def make_learner(
 def make_optimiser(learner, s):
     "AdamW in three groups, each with its `top` rate"
     crawl = learner.encoder.parameters()
-    walk = [*learner.adapter.params.parameters(), *learner.regularisers.parameters()]
-    fast = [learner.adapter.log_rate, *learner.adapter.margin.parameters()]
+    runs = lambda name: name.startswith(('log_rate', 'margin', 'each'))
+    walk, fast = ([p for n, p in learner.adapter.named_parameters() if runs(n) == so] for so in (False, True))
+    walk += learner.regularisers.parameters()
     groups = [(crawl, s.lr, s.weight_decay), (walk, s.lr_m, s.weight_decay), (fast, s.lr_rate, 0.)]
     groups = [dict(params=[p for p in ps if p.requires_grad], top=lr, weight_decay=decay) for ps, lr, decay in groups]
     return torch.optim.AdamW([g for g in groups if g['params']], lr=0.)
@@ -145,15 +147,18 @@ def _views_of(step, e, n, s):
 # %% ../nbs/30_train.ipynb #903904de
 def as_trained(learner):
     "The rule that belongs to a learner: adapt where it learned to, else embed"
-    return stepped(learner.adapter) if learner.match.adapts else unmoved(dict(learner.adapter.params))
+    if not learner.match.adapts: return unmoved(dict(learner.adapter.params))
+    return learner.match.rule(learner.encoder)
 
 # %% ../nbs/30_train.ipynb #ea430f2c
 def validate(learner, maps, tasks, s, device='cpu'):
     "Acc@1 and Acc@5 on validation tasks, new photos, k as in training"
-    x = features_of(learner.encoder, maps, tasks, device=device)
-    learner.adapter.to('cpu')
+    seen = learner.match.early(learner.encoder) if learner.match.adapts else learner.encoder
+    x = features_of(seen, maps, tasks, device=device)
+    was = learner.training
+    learner.eval().to('cpu')
     rows = evaluate(as_trained(learner), x, tasks, (s.k,), s.val_draws, protocols=('disjoint',), galleries=('with',))
-    learner.adapter.to(device)
+    learner.train(was).to(device)
     return tuple(float(np.mean([r[f'acc@{q}'] for r in rows])) for q in (1, 5))
 
 # %% ../nbs/30_train.ipynb #4ccfc280

@@ -224,7 +224,8 @@ def features_of(
     found = []
     for kind, attr in (('sketches', 'sketches'), ('photos', 'gallery')):
         rows = torch.cat([getattr(t, attr) for t in tasks]).unique()
-        x = torch.zeros(int(rows.max())+1, views, encoder.dim)
-        for v in range(views): x[rows, v] = encode(encoder, maps, kind, rows.numpy(), v, device=device)
+        seen = [encode(encoder, maps, kind, rows.numpy(), v, device=device) for v in range(views)]
+        x = torch.zeros(int(rows.max())+1, views, seen[0].shape[1])
+        for v in range(views): x[rows, v] = seen[v]
         found.append(finite(x, f'features of {kind}'))
     return Features(*found)

@@ -17,7 +17,7 @@ from afgsbir.views import features_of
 
 ROOT = repo_root()
 NAN, INF = float('nan'), float('inf')
-RUNS = '40_train 41_test 42_fit 43_anatomy 44_bench 45_places 46_hubs 48_through 49_gates'
+RUNS = '40_train 41_test 42_fit 43_anatomy 44_bench 45_places 46_hubs 47_heads 48_through 49_gates'
 NB = {name[:2]: ROOT/f'nbs/{name}.ipynb' for name in RUNS.split()}
 
 
@@ -72,6 +72,7 @@ PARAMETERS = [
     ('42', 'closed', dict(shrink=NAN), 'shrink=nan'), ('42', 'features', dict(grid=0), 'grid=0'),
     ('42', 'learning', dict(ks=[0]), 'ks=0'),
     ('42', 'learning', dict(lr=-1.), 'lr=-1'), ('43', 'covers', [0], 'covers=0'), ('43', 'k', 0, 'k=0'),
+    ('47', 'dim', 0, 'dim=0'), ('47', 'seeds', [], 'must not be empty'), ('47', 'bases', [], 'must not be empty'),
     ('44', 'rounds', 0, 'rounds=0'), ('44', 'people', -1, 'people=-1'),
     ('40', 'stpes', 3, "no parameter 'stpes'"), ('40', 1, 3, 'no parameter 1'), ('40', 'seed', None, 'type int'),
     ('40', 'seed', '0', 'type int')]
@@ -88,7 +89,7 @@ def test_what_is_documented_is_allowed():
     "Defaults, every settings file, and `-p leave 1`"
     for file in NB.values(): check_parameters(parameters(file), parameters(file))
     kinds = dict(train='40', test='41', fit='42', release='42', anatomy='43')
-    kinds |= dict(bench='44', places='45', hubs='46', through='48', gates='49')
+    kinds |= dict(bench='44', places='45', hubs='46', heads='47', through='48', gates='49')
     for f in sorted((ROOT/'nbs/settings').glob('*.yaml')):
         check_parameters(yaml.safe_load(f.read_text()), parameters(NB[kinds[f.stem.rsplit('-', 1)[-1]]]))
     for leave in (1, '1', 'anna'):

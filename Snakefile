@@ -258,3 +258,24 @@ rule test_heads:
     log: 'data/.log/test-heads-{dataset}.log'
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/heads-{wildcards.dataset} -p systems '[fit/heads-{wildcards.dataset}]' -p packed true -p show_k 0 >{log} 2>&1"
+
+# Table 8: collections that training never met, and the upper limit, their own training photos
+CROSS, OWN = ['qmul_chairs', 'qmul_shoes', 'shoe304', 'communication'], ['qmul_chairs', 'qmul_shoes']
+
+rule cross:
+    input:
+        expand(f'{OUT}/test/cross-{{collection}}-{{dataset}}/rows.parquet', collection=['sketchy_mini', 'emoji'], dataset=CROSS),
+        [f'{OUT}/test/cross-{d}-{d}/rows.parquet' for d in OWN]
+
+def crossed(w): return [f'fit/{w.collection}-{b}-{s}' for b in (['triplet'] if w.collection in OWN else ['triplet', 'meta-predicted']) for s in SEEDS]
+
+rule test_cross:
+    input: settings='nbs/settings/cross-test.yaml', systems=lambda w: [f'{OUT}/{f}/system-{f[-1]}.safetensors' for f in crossed(w)]
+    output: f'{OUT}/test/cross-{{collection}}-{{dataset}}/rows.parquet'
+    log: 'data/.log/cross-{collection}-{dataset}.log'
+    params:
+        systems=lambda w: ', '.join(crossed(w)),
+        more=lambda w: '-p by collection' if w.dataset in OWN else '-p n_draws 5' if w.dataset == 'communication' else ''
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/cross-{wildcards.collection}-{wildcards.dataset} "
+           "-p dataset {wildcards.dataset} -p systems '[{params.systems}]' {params.more} >{log} 2>&1"

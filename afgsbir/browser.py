@@ -179,7 +179,9 @@ def traced(
     outputs,      # names
     grow=(),      # inputs whose first axis may have any length
 )->bytes:         # an ONNX model
-    "A module as a graph, its weights as small as they are held"
+    "A module as a graph, weights as small as they are held; an example that stands for two inputs would make them one"
+    flat = [t for given in inputs.values() for t in (given if isinstance(given, list) else [given])]
+    if len({id(t) for t in flat}) < len(flat): raise ValueError('one tensor is the example of two inputs')
     names = [f'{n}{i or ""}' for n, t in inputs.items() for i in range(len(t) if isinstance(t, list) else 1)]
     shapes = tuple([{}]*len(t) if isinstance(t, list) else {0: ANY} if n in grow else {} for n, t in inputs.items())
     made = dict(input_names=names, output_names=list(outputs), dynamic_shapes=shapes)
@@ -214,8 +216,8 @@ def export_graphs(
     look, bank = Look(shop.eye), [t for t in system.bank if t is not None]
     blank, places = torch.zeros(1, shop.eye.side, shop.eye.side, 3, dtype=torch.uint8), max(1, len(look.places))
     some = lambda n, p=1: torch.randn(n, p*shop.eye.views, d)
-    cells = torch.randn(shop.eye.views, system.encoder.grid**2, d)
-    say = dict(drawn=cells, shown=cells, query=some(3, places), photos=some(7), usual=some(9), at=torch.tensor([2]))
+    cells = lambda: torch.randn(shop.eye.views, system.encoder.grid**2, d)
+    say = dict(drawn=cells(), shown=cells(), query=some(3, places), photos=some(7), usual=some(9), at=torch.tensor([2]))
     made = dict(look=traced(look, dict(pixels=blank), ('sketch', 'photo', 'cells')),
                 known=traced(Known(gallery, bank), dict(on=torch.zeros(1)), ('gallery', *_bank_names(bank))),
                 why=traced(Why(), say, ('drawn_says', 'shown_says'), ('query', 'photos', 'usual')))

@@ -79,10 +79,10 @@ function span(sheet, side, y, from, to) {
  * @param {Ways} ways @param {number} [line] width of a line, in sides of the frame @returns {Uint8Array} grey */
 export function drawn(strokes, ways, line = ways.line) {
   const fine = 4, side = ways.side * fine, width = Math.max(fine, rint(side * line)), stamp = ways.stamps[width]
-  const largest = Math.max(...strokes.flat(2).map(Math.abs)) || 1
-  const all = strokes.filter(s => s.length).map(s => s.map(([x, y]) => [x / largest, y / largest]))
-  const low = [0, 1].map(i => Math.min(...all.flat().map(p => p[i])))
-  const high = [0, 1].map(i => Math.max(...all.flat().map(p => p[i])))
+  const largest = strokes.flat(2).reduce((most, x) => Math.max(most, Math.abs(x)), 0) || 1
+  const all = strokes.filter(s => s.length).map(s => s.map(([x, y]) => [x / largest, y / largest])), every = all.flat()
+  const low = [0, 1].map(i => every.reduce((least, p) => Math.min(least, p[i]), Infinity))
+  const high = [0, 1].map(i => every.reduce((most, p) => Math.max(most, p[i]), -Infinity))
   const extent = Math.max(high[0] - low[0], high[1] - low[1])
   const scale = extent > 1e-9 ? Math.max(ways.fill * side - width, 0) / extent : 0
   const sheet = new Uint8Array(side * side).fill(255)

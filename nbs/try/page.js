@@ -4,7 +4,7 @@ import { changes, label, rankOf, spread, top } from './ranking.js'
 
 /** @typedef {{ id: number, grey: Uint8Array }} Drawing */
 /** @typedef {{ name: string, kind: number, i: number, url?: string }} Photo */
-/** @typedef {{ id: number, grey: Uint8Array, row: number }} Pair */
+/** @typedef {{ id: number, grey: Uint8Array, row: number, hand?: string }} Pair */
 /** @typedef {{ scores: Float32Array, firsts: number[], moved: number }} Told */
 
 const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id))
@@ -22,9 +22,11 @@ let meant = null
 let pairs = []
 /** @type {Pair[]} */
 let taught = []
-/** @type {{ before: Told, after: Told | null, rows: number[] } | null} */
+/** @type {{ before: Told, after: Told | null, rows: number[], n: number } | null} */
 let told = null
-let asked = 0, explained = 0, making = 0
+/** What the marked cells are of. @type {{ told: any, row: number } | null} */
+let reasoned = null
+let asked = 0, explained = 0, making = 0, turn = 0, answered = 0, teaching = 0
 
 const needs = typeof WebAssembly !== 'object' ? 'WebAssembly' : typeof DecompressionStream !== 'function' ? 'DecompressionStream'
   : typeof OffscreenCanvas !== 'function' ? 'OffscreenCanvas' : ''
@@ -33,7 +35,7 @@ const needs = typeof WebAssembly !== 'object' ? 'WebAssembly' : typeof Decompres
 let worker
 /** @type {Map<number, { done: (told: any) => void, failed: (e: Error) => void }>} */
 const waiting = new Map()
-let calls = 0, total = 0
+let calls = 0, total = 0, fetched = 0
 
 /** Have the worker do something. @param {string} does @param {any} [given] @returns {Promise<any>} */
 export const work = (does, given = {}) => new Promise((done, failed) => {
@@ -47,12 +49,19 @@ function heard({ data }) {
   if (data.fetched) {
     if (total) $('bar').value = Math.min(1, data.fetched / total)
     $('part').textContent = `${(data.fetched / 1e6).toFixed(1)}${total ? ` of ${(total / 1e6).toFixed(1)}` : ''} MB`
-    $('weight').textContent = (data.fetched / 1e6).toFixed(1)
+    fetched = data.fetched
   }
   const asked = waiting.get(data.call)
   if (!asked) return
   waiting.delete(data.call)
   data.error === undefined ? asked.done(data.told) : asked.failed(new Error(data.error))
+}
+
+/** What the page and its worker have fetched, in MB: the worker's own scripts are told by the build. */
+function weight() {
+  const here = /** @type {PerformanceResourceTiming[]} */ (performance.getEntriesByType('resource')), seen = new Set(here.map(e => e.name))
+  const scripts = ['worker.js', 'drawing.js', 'ort/ort.wasm.bundle.min.mjs'].filter(s => !seen.has(new URL(s, import.meta.url).href))
+  return (fetched + here.reduce((sum, e) => sum + e.encodedBodySize, 0) + scripts.reduce((sum, s) => sum + (facts.bytes[s] || 0), 0)) / 1e6
 }
 
 /** @param {string} line */
@@ -93,22 +102,22 @@ const scope = () => {
   return [...photos.keys()].filter(r => chosen === '' || photos[r].kind === Number(chosen) || photos[r].kind < 0)
 }
 
-/** Photos to take examples of: one kind teaches most, so that of the examples, else of the photo that is meant, else any. */
+/** Photos here to take examples of: one kind teaches most, so that of the examples, else of the photo that is meant, else any. */
 function alike() {
   const rows = scope().filter(r => photos[r].kind >= 0), of = [...pairs.map(p => p.row), ...meant === null ? [] : [meant]]
-  const one = of.find(r => photos[r].kind >= 0) ?? rows[Math.floor(Math.random() * rows.length)]
+  const one = of.find(r => rows.includes(r)) ?? rows[Math.floor(Math.random() * rows.length)]
   return rows.filter(r => photos[r].kind === photos[one].kind)
 }
 
 /** The photos of one ranking; a tile that had the focus keeps its place. @param {HTMLElement} list @param {Told} ranking @param {number[]} rows */
 function showRanking(list, ranking, rows) {
   const at = [...list.children].findIndex(item => item.contains(document.activeElement))
-  list.replaceChildren(...top(ranking.scores, SHOWN).map((at, place) => {
+  list.replaceChildren(...top(ranking.scores, SHOWN).map(at => {
     const row = rows[at], tile = document.createElement('button'), name = document.createElement('span')
     tile.className = 'tile'
     tile.ariaPressed = String(row === meant)
     tile.title = label(photos[row].name)
-    name.textContent = `${place + 1} ${label(photos[row].name)}`
+    name.textContent = `${rankOf(ranking.scores, at)} ${label(photos[row].name)}`
     tile.append(picture(row), name)
     tile.onclick = guarded(() => choose(row))
     const item = document.createElement('li')
@@ -129,26 +138,31 @@ function show() {
   const rows = told?.rows ?? scope(), adapted = Boolean(drawing && told?.after)      // of the answer that is shown
   $('later').hidden = !adapted
   $('h-before').textContent = adapted ? 'Before' : drawing ? 'As it is' : 'Draw, and they appear here'
+  $('h-after').textContent = `After ${taught.length === 1 ? 'one example' : `${taught.length} examples`}`
   for (const when of /** @type {const} */ (['before', 'after'])) {
     const ranking = drawing && told?.[when]
     if (ranking) showRanking($(when), ranking, rows); else $(when).replaceChildren()
   }
   const at = meant === null ? -1 : rows.indexOf(meant)
-  const rank = told && at >= 0 && drawing ? [told.before, ...told.after ? [told.after] : []].map(t => rankOf(t.scores, at)) : []
+  const rank = told && at >= 0 && drawing && told.before.scores.length ? [told.before, ...told.after ? [told.after] : []].map(t => rankOf(t.scores, at)) : []
   if (meant !== null) {
     const text = document.createElement('span'), name = label(photos[meant].name)
     text.textContent = !drawing ? `Draw this: ${name}` : rank.length ? `${name}: place ${rank.join(', then ')} of ${rows.length}` : `${name} is not among these photos`
     $('meant').replaceChildren(picture(meant), text)
   }
-  $('verdict').textContent = rank.length < 2 ? '' : rank[1] < rank[0] ? `Adapting helped: from place ${rank[0]} to ${rank[1]}.`
-    : rank[1] > rank[0] ? `Adapting hurt here: from place ${rank[0]} to ${rank[1]}.` : `Adapting left it at place ${rank[0]}.`
-  $('keep').disabled = !drawing || meant === null || pairs.length >= MOST || pairs.some(p => p.id === drawing?.id)
+  const shown = taught.some(p => p.id === drawing?.id || p.row === meant) ? ' It is one of the examples, so this says little.' : ''
+  $('verdict').textContent = rank.length < 2 ? '' : (rank[1] < rank[0] ? `Adapting helped: from place ${rank[0]} to ${rank[1]}.`
+    : rank[1] > rank[0] ? `Adapting hurt here: from place ${rank[0]} to ${rank[1]}.` : `Adapting left it at place ${rank[0]}.`) + shown
+  $('keep').disabled = !drawing || answered !== turn || meant === null || pairs.length >= MOST || pairs.some(p => p.id === drawing?.id)
   $('adapt').disabled = !pairs.length
   $('forget').disabled = !taught.length
-  $('count').textContent = `${pairs.length} of ${MOST}`
+  const hands = new Set(pairs.map(p => p.hand)), [hand] = hands
+  $('count').textContent = `${pairs.length} of ${MOST}${hand && hands.size === 1 ? `, by ${hand}` : ''}`
+    + (taught.length && (taught.length !== pairs.length || taught.some(p => !pairs.includes(p))) ? `; adapted to ${taught.length}` : '')
   $('undo').disabled = !sheet.strokes.length
   $('clear').disabled = !drawing && !sheet.strokes.length
-  $('reason').hidden = meant === null || at < 0 || !told || !drawing
+  $('reason').hidden = !drawing || !reasoned || reasoned.told !== told || reasoned.row !== meant
+  $('weight').textContent = weight().toFixed(1)
   showStep(rows)
 }
 
@@ -171,24 +185,27 @@ function showStep(rows) {
 
 /** Ask for the drawing that is on the sheet. */
 async function ask() {
-  const turn = ++asked
+  const mine = ++asked
   if (!drawing && !taught.length) { told = null; return show() }
   const ids = drawing ? [drawing.id] : [], rows = scope()
-  const found = await work('ask', { ids, scope: rows, pairs: taught.map(p => [p.id, p.row]) })
-  if (turn !== asked) return                       // something newer was asked meanwhile
+  let found
+  try { found = await work('ask', { ids, scope: rows, pairs: taught.map(p => [p.id, p.row]) }) }
+  catch (e) { if (mine === asked) throw e }
+  if (mine !== asked) return                       // something newer was asked meanwhile
   told = { ...found, rows }
   show()
+  if (drawing && told) $('spoken').textContent = `Nearest: ${[...$(told.after ? 'after' : 'before').children].slice(0, 3).map(t => t.innerText).join(', ')}`
   await explain()
 }
 
 async function explain() {
-  const mine = ++explained
-  if ($('reason').hidden || meant === null || !drawing || !told) return
-  const found = await work('why', { id: drawing.id, row: meant, at: told.rows.indexOf(meant) })
-  if (!found || mine !== explained || !drawing) return      // something newer was asked meanwhile
+  const mine = ++explained, [row, of, of_drawing] = [meant, told, drawing], at = row === null || !of ? -1 : of.rows.indexOf(row)
+  if (row === null || at < 0 || !of || !of_drawing) return
+  const found = await work('why', { n: of.n, row, at })
+  if (!found || mine !== explained || told !== of || meant !== row || drawing !== of_drawing) return   // something newer was asked meanwhile
   const { drawn, shown, pixels } = found
-  $('why-name').textContent = label(photos[meant].name)
-  for (const [id, says, picture] of /** @type {[string, Float32Array, Uint8Array][]} */ ([['why-drawn', drawn, drawing.grey], ['why-shown', shown, pixels]])) {
+  $('why-name').textContent = label(photos[row].name)
+  for (const [id, says, picture] of /** @type {[string, Float32Array, Uint8Array][]} */ ([['why-drawn', drawn, of_drawing.grey], ['why-shown', shown, pixels]])) {
     const canvas = $(id), pen = canvas.getContext('2d'), n = Math.sqrt(says.length), cell = canvas.width / n, most = Math.max(...says, 1e-9)
     paint(picture, canvas)
     /** @type {string[]} */
@@ -203,13 +220,16 @@ async function explain() {
         pen.strokeRect(x + 3, y + 3, cell - 6, cell - 6)
       }
     })
-    canvas.ariaLabel = `${id === 'why-drawn' ? 'your drawing' : label(photos[meant].name)}, marked: ${names.join(', ') || 'nothing'}`
+    canvas.ariaLabel = `${id === 'why-drawn' ? 'your drawing' : label(photos[row].name)}, marked: ${names.join(', ') || 'nothing'}`
   }
+  reasoned = { told: of, row }
+  show()
 }
 
-/** @param {Drawing | null} made */
+/** A drawing is there, of this turn. @param {Drawing | null} made */
 async function use(made) {
   drawing = made
+  answered = turn
   await ask()
   await tidy()
 }
@@ -221,19 +241,24 @@ function tidy() {
   return work('keep', { ids, until: Math.max(-1, ...ids) })
 }
 
-let turn = 0
 /** The strokes have changed. @param {number[][][]} strokes */
 async function drew(strokes) {
   const mine = ++turn
   if (!strokes.length) { sheet.show(null); return use(null) }
-  $('keep').disabled = true                        // until this drawing is the one that is asked
+  show()                                           // nothing is kept until this drawing is the one that is asked
   const made = await work('draw', { strokes, line: facts.line * LINES[$('width').value] })
   if (mine === turn) await use(made)
 }
 
 /** Put a picture on the sheet, unless another drawing came meanwhile. @param {Promise<Drawing>} coming @param {() => void} [then] */
 async function lay(coming, then) {
-  const mine = ++turn, made = await coming
+  const mine = ++turn
+  let made
+  try { made = await coming }
+  catch (e) {
+    if (mine === turn) { if (sheet.strokes.length) await drew(sheet.strokes); else { answered = turn; show() } }
+    throw e
+  }
   if (mine !== turn) return
   then?.()
   const canvas = document.createElement('canvas')
@@ -258,6 +283,7 @@ function showPairs() {
     drop.onclick = guarded(() => {
       pairs = pairs.filter(p => p !== pair)
       showPairs()
+      ;($('pairs').children[Math.min(i, pairs.length - 1)]?.querySelector('button') ?? $('sheet')).focus()
       if (!taught.includes(pair)) return show()
       taught = taught.filter(p => p !== pair)
       return ask()
@@ -267,16 +293,29 @@ function showPairs() {
   }))
 }
 
+/** Keep the pair; the sheet is free for the next. */
 function keep() {
-  if (!drawing || meant === null || pairs.length >= MOST) return
+  if (!drawing || meant === null || $('keep').disabled) return
   pairs = [...pairs, { ...drawing, row: meant }]
+  meant = null
   showPairs()
-  show()
+  sheet.clear()
+  $('sheet').focus({ preventScroll: true })
 }
 
-function adapt() { taught = pairs; return ask().then(tidy) }
+async function adapt() {
+  taught = pairs
+  await ask()
+  $('ranks').scrollIntoView({ block: 'nearest' })
+  await tidy()
+}
 
-function forget() { taught = []; return ask().then(tidy) }
+async function forget() {
+  taught = []
+  await ask()
+  $('adapt').focus()
+  await tidy()
+}
 
 function suggest() {
   const rows = alike().filter(r => r !== meant && !pairs.some(p => p.row === r))
@@ -288,10 +327,14 @@ function suggest() {
 
 /** Ten stored drawings of a hand, spread over the photos of a kind, but not of the one that is meant. */
 async function teach() {
-  const rows = spread(alike().filter(r => r !== meant), MOST)
+  const rows = spread(alike().filter(r => r !== meant), MOST), hand = $('hand').value, mine = ++teaching
+  if (!rows.length) throw new Error('no other photo of this kind is here')
   making++
-  try { pairs = await Promise.all(rows.map(async row => ({ ...await work('stored', { ...photos[row], hand: $('hand').value }), row }))) }
+  let drawings
+  try { drawings = await Promise.all(rows.map(async row => ({ ...await work('stored', { ...photos[row], hand }), row, hand }))) }
   finally { making-- }
+  if (mine !== teaching) return                    // another hand was asked for meanwhile
+  pairs = drawings
   showPairs()
   await adapt()
 }
@@ -333,14 +376,14 @@ async function add(files) {
 }
 
 function showScope() {
-  const chosen = $('scope').value, option = (/** @type {string} */ value, /** @type {string} */ text) => new Option(text, value)
+  const chosen = $('scope').value, own = photos.filter(p => p.kind < 0).length, option = (/** @type {string} */ value, /** @type {string} */ text) => new Option(text, value)
   $('scope').replaceChildren(option('', `all ${photos.length} photos`), ...facts.kinds.map((/** @type {any} */ kind, /** @type {number} */ k) =>
-    option(String(k), `${kind.name.replace('-', ', ')} (${kind.photos.length})`)))
+    option(String(k), `${kind.name.replace('-', ', ')} (${kind.photos.length + own})`)))
   $('scope').value = chosen
-  $('many').textContent = String(photos.length)
 }
 
-const sheet = new Sheet($('sheet'), { drew: strokes => guarded(() => drew(strokes))(), line: () => LINES[$('width').value] })
+const sheet = new Sheet($('sheet'), { drew: strokes => guarded(() => drew(strokes))(), began: () => { turn++; show() },
+  line: () => LINES[$('width').value] })
 
 /** @param {HTMLElement} place @param {(files: File[]) => any} took */
 function dropped(place, took) {
@@ -361,14 +404,25 @@ async function start() {
   }
   worker = new Worker(new URL('worker.js', import.meta.url), { type: 'module' })
   worker.onmessage = heard
-  worker.onerror = e => trouble(`The page could not start: ${e.message || 'its worker cannot be fetched'}`)
+  worker.onerror = e => {
+    const line = `The part of the page that computes has stopped: ${e.message || 'it cannot be fetched'}; load the page again`
+    trouble(line)
+    $('loading').hidden = true
+    waiting.forEach(w => w.failed(new Error(line)))
+    waiting.clear()
+  }
   facts = await work('start')
   facts.kinds.forEach((/** @type {any} */ kind, /** @type {number} */ k) =>
     kind.photos.forEach((/** @type {string} */ name, /** @type {number} */ i) => photos.push({ name, kind: k, i })))
   $('hand').replaceChildren(...facts.hands.map((/** @type {string} */ h) => new Option(h, h)))
   $('probes').textContent = facts.probes
+  $('many').textContent = String(photos.length)
   $('measured').hidden = !facts.measured?.mixed
-  for (const [of, rates] of Object.entries(facts.measured || {})) $(of).textContent = rates.map((/** @type {number} */ r) => r.toFixed(1)).join(' to ')
+  for (const [of, rates] of Object.entries(facts.measured || {})) $(of).append(...rates.map((/** @type {number[]} */ both) => {
+    const cell = document.createElement('td')
+    cell.textContent = both.map(r => r.toFixed(1)).join(' → ')
+    return cell
+  }))
   showScope()
   show()
   $('loading').hidden = true
@@ -376,7 +430,7 @@ async function start() {
 }
 
 $('undo').onclick = () => sheet.undo()
-$('clear').onclick = () => { sheet.show(null); sheet.clear(); guarded(() => drew([]))() }
+$('clear').onclick = () => { sheet.show(null); sheet.clear(); $('sheet').focus({ preventScroll: true }) }
 $('width').onchange = () => { sheet.redraw(); if (sheet.strokes.length) guarded(() => drew(sheet.strokes))() }
 for (const [id, does] of Object.entries({ keep, adapt, forget, suggest, teach, take })) $(id).onclick = guarded(does)
 $('scope').onchange = guarded(ask)
@@ -387,5 +441,5 @@ dropped($('sheet'), files => open(files[0]))
 dropped($('ranks'), add)
 
 /** For whoever measures the page through the page. */
-export const ready = start().catch(e => trouble(e.message))
-Object.assign(globalThis, { tryIt: { work, ready, scope, idle: () => !waiting.size, facts: () => facts, state: () => ({ drawing, meant, pairs, taught, told }) } })
+export const ready = start().catch(e => { $('loading').hidden = true; trouble(e.message) })
+Object.assign(globalThis, { tryIt: { work, ready, scope, does: { drew, keep, adapt, forget, suggest }, idle: () => !waiting.size, facts: () => facts, state: () => ({ drawing, meant, pairs, taught, told }) } })

@@ -4,7 +4,7 @@ const SIDE = 320   // of the sheet, in the unit of its strokes
 
 export class Sheet {
   /** @param {HTMLCanvasElement} canvas
-   * @param {{ drew: (strokes: number[][][]) => void, line: () => number }} told what to do with strokes; width of a line */
+   * @param {{ drew: (strokes: number[][][]) => void, began: () => void, line: () => number }} told what to do with strokes, and when one begins; width of a line */
   constructor(canvas, told) {
     this.canvas = canvas
     this.told = told
@@ -58,20 +58,23 @@ export class Sheet {
     this.under = null                       // a first stroke on a laid picture is a drawing of one's own
     this.now = [at]
     this.pen = at
+    this.told.began()
     this.redraw()
   }
 
   lift() {
-    if (this.now) this.strokes.push(this.now)
+    const made = this.now
+    if (made) this.strokes.push(made)
     this.now = null
     this.pointer = null
     this.keyed = false
     this.redraw()
-    this.told.drew(this.strokes)
+    if (made) this.told.drew(this.strokes)
   }
 
   /** @param {KeyboardEvent} e */
   key(e) {
+    if (e.ctrlKey || e.altKey || e.metaKey || (e.key === ' ' && e.repeat)) return
     const step = e.shiftKey ? 24 : 8
     this.pointed = false
     const way = /** @type {Record<string, number[]>} */ ({ ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] })[e.key]

@@ -18,7 +18,7 @@ const gallery = []
 const shown = new Map()
 /** @type {Map<number, Look>} */
 const looks = new Map()
-let fetched = 0, next = 0
+let fetched = 0, next = 0, asks = 0
 
 /** The bytes of a file, unpacked where they are packed; hosts that unpack on the way are fine too.
  * @param {string} name */
@@ -101,6 +101,7 @@ function taught(rule, scope, pairs) {
   const given = { ...known, gallery: stacked(scope.map(r => gallery[r]), [v, d]),
     sketch: stacked(some.map(z => z.data), some.length ? some[0].dims.slice(1) : [v, d]), photo: stacked(pairs.map(([, r]) => gallery[r]), [v, d]) }
   const made = run(`${rule}-shown`, given).then(found => ({ given, ...found }))
+  made.catch(() => embedded.delete(rule))
   embedded.set(rule, { key, made })
   return made
 }
@@ -112,8 +113,17 @@ function plain(photos) {
   return new ort.Tensor('float32', out, [m, v, d])
 }
 
+/** Whether a canvas gives back what it was given; some private modes add noise to it. */
+function faithful() {
+  const pen = /** @type {OffscreenCanvasRenderingContext2D} */ (new OffscreenCanvas(16, 16).getContext('2d', { willReadFrequently: true }))
+  const given = new ImageData(Uint8ClampedArray.from({ length: 1024 }, (_, i) => i % 4 === 3 ? 255 : i * 37 % 256), 16, 16)
+  pen.putImageData(given, 0, 0)
+  return pen.getImageData(0, 0, 16, 16).data.every((v, i) => v === given.data[i])
+}
+
 const does = {
   async start() {
+    if (!faithful()) throw new Error('this browser adds noise to pictures that a page reads; allow canvas for this page, or leave the private mode')
     page = JSON.parse(new TextDecoder().decode(await load('page.json')))
     const eager = Object.entries(page.bytes).filter(([n]) => n.endsWith('.gz'))
     postMessage({ total: eager.reduce((sum, [, n]) => sum + Number(n), 0) })
@@ -158,23 +168,24 @@ const does = {
   /** Scores of photos for drawings, before and, with pairs, after the step.
    * @param {{ ids: number[], scope: number[], pairs: [number, number][] }} given pairs of a drawing and a photo */
   async ask({ ids, scope, pairs }) {
-    const query = ids.length ? stacked(ids.map(id => sketchOfId(id).data), sketchOfId(ids[0]).dims.slice(1)) : null
+    const n = ++asks, query = ids.length ? stacked(ids.map(id => sketchOfId(id).data), sketchOfId(ids[0]).dims.slice(1)) : null
     /** @param {string} rule @param {[number, number][]} pairs */
     const told = async (rule, pairs) => {
       const { given, photos, firsts, moved } = await taught(rule, scope, pairs)
       const tell = { firsts: Array.from(firsts.data, Number), moved: moved.data[0], scores: new Float32Array(0), embedded: new Float32Array(0) }
       if (!query) return tell
       const { scores, queries } = await run(`${rule}-asked`, { ...given, photos, query })
-      last = { id: ids[0], queries, photos }
+      last = { n, id: ids[0], queries, photos }
       return { ...tell, scores: scores.data, embedded: queries.data }
     }
-    return { before: await told('before', []), after: pairs.length ? await told(pairs.length > 1 ? 'several' : 'one', pairs) : null }
+    return { n, before: await told('before', []), after: pairs.length ? await told(pairs.length > 1 ? 'several' : 'one', pairs) : null }
   },
 
-  /** Which cells speak for a photo, as asked last; nothing where another drawing was asked since. @param {{ id: number, row: number, at: number }} given row of the gallery, place in the scope */
-  async why({ id, row, at }) {
-    if (last?.id !== id || !looks.has(id)) return null
-    const { queries, photos } = last, { cells } = /** @type {Look} */ (looks.get(id))
+  /** Which cells speak for a photo, as asked the nth time; nothing where more was asked since.
+   * @param {{ n: number, row: number, at: number }} given row of the gallery, place in the scope */
+  async why({ n, row, at }) {
+    if (last?.n !== n || !looks.has(last.id)) return null
+    const { id, queries, photos } = last, { cells } = /** @type {Look} */ (looks.get(id))
     const photo = /** @type {any} */ (shown.get(row)), pixels = await photo.picture()
     photo.cells ||= (await look(pixels)).cells
     const { drawn_says, shown_says } = await run('why', { drawn: cells, shown: photo.cells,

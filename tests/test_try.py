@@ -1,5 +1,5 @@
 "The page that adapts in a browser: the numbers of Python, and a person who draws, gives examples, adapts and undoes."
-import base64, functools, gzip, http.server, io, json, math, re, shutil, subprocess, sys, threading, time
+import base64, functools, gzip, http.server, io, json, math, re, shutil, subprocess, sys, threading
 
 import numpy as np, pandas as pd, pytest, torch
 from PIL import Image
@@ -386,10 +386,13 @@ def test_finger(chromium, address):
     for row, grey in zip(rows[1:], page.evaluate('tryIt.state().pairs.map(p => [...p.grey])')):
         assert grey == emoji.sketch_pixels[pixels[int(of[row]), hand]].ravel().tolist()
     first, last = page.evaluate('tryIt.facts().hands.slice(0, 2)')
-    page.route(f'**/drawn-*-{first}.webp', lambda r: (time.sleep(1), r.continue_()))
+    held = []
+    page.route(f'**/drawn-*-{first}.webp', lambda r: held.append(r))
     page.select_option('#scope', label='drink (20)')
     for other in (first, last): page.select_option('#hand', other); page.click('#teach')
-    page.wait_for_timeout(1500); settled(page)
+    page.wait_for_selector(f'#count:has-text("by {last}")', timeout=60_000)
+    for r in held: r.continue_()
+    settled(page)
     hands = page.evaluate('tryIt.state().pairs.map(p => p.hand)')
     assert {*hands} == {last}                                    # the hand that was asked for last
     assert page.locator('#pairs li').count() == 10 and page.evaluate('document.documentElement.scrollWidth') == 390

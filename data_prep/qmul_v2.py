@@ -228,7 +228,7 @@ def hands_of(file):
     try: found = pd.read_csv(file, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as e:
         raise InputError(f'--sketchers {file}: no table; name a CSV of sketch,sketcher, or `number`') from e
-    if not {'sketch', 'sketcher'} <= set(found): raise InputError(f'{file}: has no columns sketch and sketcher; add them')
+    if not {'sketch', 'sketcher'} <= set(found): raise InputError(f'{file}: no columns sketch and sketcher; add them')
     return {re.sub(r'\.(png|jpe?g)$', '', s, flags=re.I): hand for s, hand in zip(found.sketch, found.sketcher)}
 
 def with_hands(sketches, told, home):

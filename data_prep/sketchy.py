@@ -67,8 +67,8 @@ def read_words(source, names, kind):
     return {n: found[n] for n in sorted(names)}
 
 # %% [markdown]
-# The authors' release brings no word vectors. GloVe and word2vec come as text, a word and its numbers a line; a category
-# of several words is their mean.
+# The authors' release brings no word vectors. GloVe and word2vec come as text, a word and its numbers a line; a
+# category of several words is their mean.
 
 # %%
 def words_in(name): return [w for w in re.split(r'[\W_]+', name.lower()) if w]

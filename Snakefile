@@ -5,6 +5,7 @@ import os, shlex
 BENCHMARKS = str(config.get('benchmarks', 'emoji,sketchy_mini,sketchy_plus')).split(',')
 BASES = str(config.get('bases', 'triplet,triplet+reg,meta-anil,meta-fixed,meta-learned,meta-predicted')).split(',')
 FAMILY = str(config.get('family', 'maml,fomaml,sign,sgd,layer,row,imaml,hypernet')).split(',')     # other ways to adapt, on data sets that train their own
+DEEP = ('meta-maml', 'meta-fomaml', 'meta-sign')   # F moves for every draw: fewer are tested
 FAMILY_ON = [d for d in ('emoji', 'sketchy_mini') if d in BENCHMARKS]
 SEEDS = str(config.get('seeds', '0,1,2')).split(',')
 THREADS = int(config.get('threads', 1))
@@ -34,7 +35,7 @@ rule all:
         expand(f'{OUT}/test/{{dataset}}-{{name}}/rows.parquet', dataset=FAMILY_ON, name=['prolip', *(f'meta-{m}' for m in FAMILY)])
 
 rule train:
-    input: 'nbs/settings/{collection}-train.yaml'
+    input: lambda w: f'nbs/settings/{w.collection}{"-family" if w.base.removeprefix("meta-") in FAMILY else ""}-train.yaml'
     output: f'{OUT}/fit/{{collection}}-{{base}}-{{seed}}/system-{{seed}}.safetensors'
     log: 'data/.log/train-{collection}-{base}-{seed}.log'
     threads: THREADS
@@ -77,10 +78,10 @@ rule family:               # a base of the family and all its seeds, with its ow
     input: settings='nbs/settings/{dataset}-test.yaml', systems=seeds_of('')
     output: f'{OUT}/test/{{dataset}}-{{base}}/rows.parquet'
     log: 'data/.log/test-{dataset}-{base}.log'
-    params: systems=listed, step=lambda w: w.base.removeprefix('meta-')
+    params: systems=listed, step=lambda w: w.base.removeprefix('meta-'), more=lambda w: '-p n_draws 4' if w.base in DEEP else ''
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/{wildcards.dataset}-{wildcards.base} -p show_k 0 -p packed true "
-           "-p protocols '[disjoint]' -p systems '[{params.systems}]' -p steps '[{params.step}, nothing]' >{log} 2>&1"
+           "-p protocols '[disjoint]' -p systems '[{params.systems}]' -p steps '[{params.step}, nothing]' {params.more} >{log} 2>&1"
 
 rule prolip:               # fine-tuning with a pull back, on the plain base
     input: settings='nbs/settings/{dataset}-test.yaml', systems=seeds_of('triplet')

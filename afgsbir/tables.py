@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['BASES', 'STEPS', 'OPPONENT', 'OURS', 'FOLDS', 'MAIN', 'BENCHMARKS', 'SEEDS', 'PAPER', 'WITHOUT', 'PEOPLE', 'AIMS',
-           'AIM', 'missing_runs', 'split_rows', 'compare', 'span', 'gains', 'systems', 'table', 'step_table', 'grid',
-           'protocol_table', 'finding', 'best_of', 'settings_of', 'by_setting', 'reached', 'side_by_side', 'photos_of',
-           'criteria', 'never_looked_at', 'verdicts', 'categories_needed', 'visible', 'forest', 'shots', 'plot_tasks',
-           'retrieval_figure', 'main']
+           'AIM', 'EVERY', 'UNSEEDED', 'SUMMED', 'missing_runs', 'split_rows', 'compare', 'span', 'gains', 'systems',
+           'table', 'step_table', 'grid', 'protocol_table', 'finding', 'best_of', 'settings_of', 'by_setting',
+           'reached', 'side_by_side', 'photos_of', 'criteria', 'never_looked_at', 'verdicts', 'categories_needed',
+           'visible', 'forest', 'shots', 'plot_tasks', 'retrieval_figure', 'complete', 'summary', 'summary_text',
+           'write_summary', 'main']
 
 # %% ../nbs/34_tables.ipynb #2d229e78
 import argparse
@@ -18,7 +19,7 @@ from statistics import NormalDist
 import matplotlib.pyplot as plt, numpy as np, pandas as pd
 
 from .asking import bootstrap, bootstrap_difference, holm, permutation_test
-from .core import SETTING, InputError, command, load_rows, method_of, outputs_root
+from .core import SETTING, InputError, atomic, command, load_rows, method_of, outputs_root
 
 # %% ../nbs/34_tables.ipynb #75165b03
 BASES = ('untrained', 'triplet', 'triplet+reg', 'meta-anil', 'meta-fixed', 'meta-learned', 'meta-predicted', 'whitened')
@@ -41,7 +42,7 @@ def missing_runs(root=None)->list:
 # %% ../nbs/34_tables.ipynb #bf988b0b
 def split_rows(dataset:str, name='rows', root=None)->pd.DataFrame:
     "Rows (or photos, shown) of every system on the test split of a data set: no folds, nobody left out"
-    rows = load_rows(f'test/{dataset}-*', name=name, root=root)
+    rows = load_rows(f'test/{dataset}-*', f'test/heads-{dataset}', name=name, root=root)
     return rows[rows.dataset.eq(dataset) & rows.fold.eq('split')].reset_index(drop=True)
 
 # %% ../nbs/34_tables.ipynb #9660c81a
@@ -112,7 +113,10 @@ def compare(
 PAPER = {  # Sketchy, category level: Acc@1, Acc@5 at k = 1, 5, 10 (paper, Table 1)
     'none': {k: (18.4, 37.3) for k in (1, 5, 10)}, 'none+reg': {k: (19.2, 39.6) for k in (1, 5, 10)},
     'finetune': {1: (18.4, 37.3), 5: (18.5, 37.5), 10: (18.6, 37.5)},
-    **{name: dict.fromkeys((1, 5, 10), both) for name, both in {   # they take no pairs
+    **{name: dict.fromkeys((1, 5, 10), both) for name, both in {   # one number, whatever k
+        'triplet-sn': (15.3, 34.0), 'triplet-holef': (16.7, 35.9), 'triplet-rl': (4.7, 7.8),
+        'mixed-jigsaw': (16.7, 34.3), 'stylemeup': (19.6, 39.7), 'upper-bound': (29.8, 53.7),
+        'separate': (36.43,),  # supplementary, section 12
         'cc-dg': (22.7, 42.1), 'distill': (18.9, 38.1), 'cvae-regress': (2.4, 9.5), 'sem-pcyc': (4.9, 17.3),
         'doodle2search': (14.8, 34.5), 'sake': (6.4, 20.3)}.items()},
     'maml': {1: (19.5, 38.7), 5: (22.8, 42.3), 10: (26.4, 48.9)}, 'sign-maml': {1: (19.1, 38.2), 5: (20.5, 39.6)},
@@ -454,13 +458,84 @@ def retrieval_figure(
     fig.subplots_adjust(0, 0, 1, .95, .05, .25)
     return fig
 
+# %% ../nbs/34_tables.ipynb #34c0a002
+EVERY = (
+    'untrained none none+reg finetune prolip maml sign-maml anil fomaml meta-sgd meta-sgd-layer meta-sgd-row imaml '
+    'hypernet ours-fixed ours-learned ours-predicted triplet-sn triplet-holef triplet-rl mixed-jigsaw stylemeup '
+    'none-frozen cc-dg distill masf cvae-regress sem-pcyc sem-pcyc-instance doodle2search doodle2search-instance '
+    'sake upper-bound separate ours-default').split()
+UNSEEDED = 'untrained',    # nothing is drawn: one row stands for all seeds
+SUMMED = 'emoji', 'sketchy_mini'
+
+def complete(rows:pd.DataFrame, methods=EVERY, least:int=len(SEEDS))->list:
+    "Methods with rows of all seeds"
+    seeds = rows.groupby('method').seed.nunique()
+    return [m for m in methods if seeds.get(m, 0) >= (1 if m in UNSEEDED else least)]
+
+# %% ../nbs/34_tables.ipynb #34c0a004
+def _numbers(pair, adjusted):
+    "Levels in both metrics, and the gain in the first where it is not the baseline's own"
+    ends = ('', '_lo', '_hi')
+    level = {c['metric'].lower()+end: x for c in pair for end, x in zip(ends, (c['mean'], *c['span']))}
+    c = pair[0]
+    gain = (c['delta'], c['low'], c['high'], c['p'], adjusted) if c['method'] != c['baseline'] else (np.nan,)*5
+    names = [*(f'gain@1{end}' for end in ends), 'p', 'p_holm']
+    return level | dict(n_seeds=c['seeds'], n_tasks=c['n']) | dict(zip(names, gain))
+
+def _asked_of(r):
+    "How many questions a seed was asked, over all draws"
+    return round((r.n_query*r.draws).groupby(r.seed).sum().mean())
+
+# %% ../nbs/34_tables.ipynb #34c0a006
+_FACTS = ['trained_on', 'dataset', 'method', 'base', 'step', 'k']
+_LEVELS = 'acc@1 acc@1_lo acc@1_hi acc@5 acc@5_lo acc@5_hi n_seeds n_tasks n_queries gain@1 gain@1_lo gain@1_hi'.split()
+_SUMMARY = [*_FACTS, *_LEVELS, 'p', 'p_holm', 'paper_acc@1', 'protocol', 'gallery']
+
+def _lines(rows, k, baseline, paper, where):
+    "A line per method of one data set at one k"
+    rows = rows[(rows.k == k) & (rows.protocol == where['protocol']) & (rows.gallery == where['gallery'])]
+    pairs = [_both(rows, m, baseline, k, where) for m in complete(rows)]
+    for pair, adjusted in zip(pairs, _adjusted([c for c, _ in pairs])):
+        own = rows[rows.method == pair[0]['method']]
+        told = paper.get(own.method.iloc[0], {}).get(k, (np.nan,))
+        facts = own[_FACTS].iloc[0].to_dict() | dict(n_queries=_asked_of(own)) | where
+        yield facts | _numbers(pair, adjusted) | {'paper_acc@1': told[0]}
+
+# %% ../nbs/34_tables.ipynb #34c0a007
+def summary(
+    sets:list, # of rows, a frame per data set
+    ks=(1, 5, 10), baseline:str='none', protocol:str='disjoint', gallery:str='with',
+)->pd.DataFrame:
+    "Every method of every data set at every k, a line each; points"
+    asked = [(rows, k) for rows in sets if baseline in complete(rows) for k in ks]
+    paper = lambda rows: PAPER if rows.dataset.iloc[0] == 'sketchy_mini' else {}     # the paper's own categories
+    where = dict(protocol=protocol, gallery=gallery)
+    lines = [line for rows, k in asked for line in _lines(rows, k, baseline, paper(rows), where)]
+    return pd.DataFrame(lines, columns=_SUMMARY)
+
+def summary_text(root=None)->str:
+    "The summary of all rows, as it stands in `summary.csv`"
+    lines = summary([split_rows(d, root=root) for d in SUMMED])
+    return lines.to_csv(index=False, float_format='%.6g', lineterminator='\n')
+
+# %% ../nbs/34_tables.ipynb #34c0a009
+def write_summary(root=None):
+    "Write `summary.csv` beside the runs it sums"
+    file = Path(root or outputs_root())/'summary.csv'
+    text = summary_text(root)
+    if (n := text.count('\n')-1) < 1: raise InputError(f'{file.parent}: no rows of {", ".join(SUMMED)}; make runs')
+    with atomic(file) as tmp: Path(tmp).write_text(text)
+    print(f'{file}: {n} lines')
+
 # %% ../nbs/34_tables.ipynb #da57a745
 def main(argv=None):
     p = argparse.ArgumentParser(prog='python -m afgsbir.tables', description='Print the systems of a data set')
     p.add_argument('dataset', nargs='?', default='emoji', help='a data set that was tested (emoji)')
     p.add_argument('--criteria', action='store_true', help='the primary table and the criteria instead')
+    p.add_argument('--summary', action='store_true', help='write summary.csv instead')
     p.add_argument('--root', default=None, type=Path, help='folder of runs')
     a = p.parse_args(argv)
+    if a.summary: return write_summary(a.root)
     rows = load_rows(PEOPLE, root=a.root) if a.criteria else split_rows(a.dataset, root=a.root)
     cure = f'{PEOPLE}; make primary' if a.criteria else f'{a.dataset}; make runs'
     if not len(rows): raise InputError(f'{a.root or outputs_root()}: no rows of {cure}')

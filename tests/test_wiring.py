@@ -1,5 +1,4 @@
 "Wiring that only its consequences show: each test here fails for one bug that would change numbers in silence."
-from types import SimpleNamespace
 
 import numpy as np, pandas as pd, pytest, torch, torch.nn.functional as F, yaml
 
@@ -170,7 +169,8 @@ def test_validation_asks_what_was_trained():
     x = Features(*F.normalize(torch.randn(2, 24, 1, 8), dim=-1))
     tasks = [make_task('a', range(24), range(24), range(24))]
     adapter = Adapter(8, 8, rate=20., two_biases=True)
-    learner = SimpleNamespace(encoder=None, adapter=adapter, match=Match(adapter))
+    learner = torch.nn.Module()
+    learner.encoder, learner.adapter, learner.match = None, adapter, Match(adapter)
     found = validate(learner, Maps(x.photos.numpy(), x.sketches.numpy()), tasks, settings(val_draws=8))
     once = dict(protocols=('disjoint',), galleries=('with',))
     rules = stepped(adapter), unmoved(adapter.params)

@@ -57,9 +57,9 @@ RANGES = {name: limits for names, limits in _LIMITS.items() for name in names.sp
 
 # %% ../nbs/03_runs.ipynb #b7953e65
 WORDS = dict(   # the texts that may stand for a parameter, or for each of several
-    by=('', 'category', 'sketcher', 'collection'), split=('train', 'val', 'test'), protocols=('disjoint', 'overlap'),
-    galleries=('with', 'without'), mixed_precision=('no', 'bf16', 'fp16'), placements=('drawn', 'centred', 'asis'),
-    gallery_of=('category', 'mixed', 'any'))
+    by=('', 'category', 'sketcher', 'collection'), split=('train', 'val', 'test'),
+    protocols=('disjoint', 'aside', 'overlap'), galleries=('with', 'without'), mixed_precision=('no', 'bf16', 'fp16'),
+    placements=('drawn', 'centred', 'asis'), gallery_of=('category', 'mixed', 'any'))
 _TEXTS = ('systems', 'steps', 'extras', 'exclude', 'candidates')   # where they are lists, lists of names
 _LISTS = 'bases ks choose_ks covers many seeds protocols galleries placements gallery_of memory_tasks photos'.split()
 

@@ -105,16 +105,25 @@ def _disjoint(task, k, chance):
     return np.array(_in_turn(piles[:n], k)), np.concatenate(piles[n:])
 
 # %% ../nbs/02_tasks.ipynb #cd88c21e
-_PROTOCOLS = dict(disjoint=_disjoint, overlap=_overlapping)
+def _aside(task, k, chance):
+    "k sketches of ten photos that are set aside, the same for every draw, and all sketches of the other photos"
+    photos = rng('aside', task.name).permutation(task.own.unique().numpy())
+    n, own = min(10, len(photos)//2), task.own.numpy()
+    piles = [chance.permutation(np.flatnonzero(own == p)) for p in chance.permutation(photos[:n])]
+    if sum(map(len, piles)) < k:
+        raise InputError(f'task {task.name!r}: {n} photos set aside have fewer than k={k} sketches; lower k')
+    return np.array(_in_turn(piles, k)), np.flatnonzero(np.isin(own, photos[n:]))
+
+_PROTOCOLS = dict(disjoint=_disjoint, aside=_aside, overlap=_overlapping)
 
 def draw(
     task:Task,
     k:int,                 # number of support pairs
     chance:np.random.Generator,
-    protocol:str='disjoint', # 'disjoint' or 'overlap': may a support photo be asked for again?
+    protocol:str='disjoint', # or 'aside', or 'overlap': may a support photo be asked for again?
 )->tuple:                  # (support, query): positions in `task.sketches`
     "Choose k support sketches; the queries are all sketches the protocol allows"
-    if protocol not in _PROTOCOLS: raise InputError(f'protocol={protocol!r}: choose disjoint or overlap')
+    if protocol not in _PROTOCOLS: raise InputError(f'protocol={protocol!r}: choose {", ".join(_PROTOCOLS)}')
     support, query = _PROTOCOLS[protocol](task, k, chance)
     return torch.as_tensor(support), torch.as_tensor(query).sort().values
 

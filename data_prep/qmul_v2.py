@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np, pandas as pd
 
-from afgsbir.core import InputError, command, source_root
+from afgsbir.core import InputError, command, rng, source_root
 from afgsbir.drawings import LINE, as_sketch
 from afgsbir.own import ORPHANS, paired, reading_parser
 from afgsbir.pairs import (check_size, inherit_split, list_pictures, read_picture, split_by_photo, target_folder,
@@ -213,13 +213,50 @@ def official(home, *tables):
         raise InputError(f'{home}: photo {name!r} is in train and in test; keep one')
     return found
 
+# %% [markdown]
+# ## Who drew it
+#
+# The release does not say. A table of `sketch,sketcher` may (`--sketchers FILE`): then a sixth of the sketchers is
+# unseen. They draw the test photos alone, and everybody else the others. Or the number of a sketch stands for a hand
+# (`--sketchers number`): the first sketch of each photo, the second, and so on. Those are no people, but each is one
+# sketch a photo.
+
+# %%
+def hands_of(file):
+    "Sketch -> sketcher, from a table; 'number' tells nothing here"
+    if file in ('', 'number'): return {}
+    try: found = pd.read_csv(file, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as e:
+        raise InputError(f'--sketchers {file}: no table; name a CSV of sketch,sketcher, or `number`') from e
+    if not {'sketch', 'sketcher'} <= set(found): raise InputError(f'{file}: no columns sketch and sketcher; add them')
+    return {re.sub(r'\.(png|jpe?g)$', '', s, flags=re.I): hand for s, hand in zip(found.sketch, found.sketcher)}
+
+def with_hands(sketches, told, home):
+    "The lines of sketches, each with its sketcher"
+    hands = hands_of(told)
+    for line in sketches:
+        line |= dict(sketch=f'{line["photo"]}_{line["n"]}', sketcher=line['n'] if told == 'number' else '')
+        if hands: line['sketcher'] = hands.get(line['sketch'], '')
+        if hands and not line['sketcher']:
+            raise InputError(f'{home}: --sketchers {told} names nobody for sketch {line["sketch"]!r}; add it')
+    return sketches
+
+def unseen_hands(sketches):
+    "A sixth of the sketchers"
+    names = sorted(set(sketches.sketcher))
+    return set(rng('sketchers').permutation(names)[:max(1, len(names)//6)])
+
+def apart(sketches):
+    "Without the sketches of test photos by hands that train, and of other photos by hands that do not"
+    return sketches[(sketches.split == 'test') == sketches.sketcher.isin(unseen_hands(sketches))]
+
 # %%
 def as_table(lines, kind, part, **columns):
     "Pictures as a table, with the authors' split as `part`"
     table = pd.DataFrame(lines).rename(columns=columns).assign(category=KINDS[kind])
     return table.assign(part=table.photo.map(part)).drop(columns=['split', 'n', 'name'], errors='ignore')
 
-def tables(home, kind, photo_folder=None, png=False):
+def tables(home, kind, photo_folder=None, png=False, sketchers=''):
     "photos and sketches of a set"
     file = home/f'{kind}_Coordinate'
     sketches = with_strokes(file) if file.exists() and not png else drawn(home, kind)
@@ -227,8 +264,8 @@ def tables(home, kind, photo_folder=None, png=False):
     if not sketches: raise InputError(f'{home}: no sketches of {kind} (trainA/, sketch/ or {file.name}); fetch them')
     if not photos: raise InputError(f'{home}: no photos to pair with the sketches of {kind}; pass --photos FOLDER')
     part = official(home, sketches, photos)
-    for line in sketches: line |= dict(sketch=f'{line["photo"]}_{line["n"]}', sketcher='')
-    photos, sketches = as_table(photos, kind, part, name='photo'), as_table(sketches, kind, part)
+    sketches = as_table(with_hands(sketches, sketchers, home), kind, part)
+    photos = as_table(photos, kind, part, name='photo')
     return with_known_split(photos, sketches, home), sketches
 
 def with_known_split(photos, sketches, home):
@@ -263,7 +300,7 @@ def counted(photos, sketches):
 def bring(home, kind, a):
     "One set as a collection"
     target_folder(a.root, kind.lower(), source=home)
-    photos, sketches = tables(home, kind, a.photos, a.png)
+    photos, sketches = tables(home, kind, a.photos, a.png, a.sketchers)
     counts = counted(photos, sketches)
     version = version_of(kind, (counts['train']['sketches'], counts['test']['sketches']))
     n = ' / '.join(str(c['photos']) for c in counts.values())
@@ -271,6 +308,7 @@ def bring(home, kind, a):
     sketches = paired(photos, sketches, a.orphans, str(home)).drop(columns='part')
     photos = photos.assign(split=with_validation(photos)).drop(columns='part')
     sketches = sketches.assign(split=inherit_split(sketches, photos))
+    if a.sketchers not in ('', 'number'): sketches = apart(sketches)
     card = dict(source=f'QMUL {kind}', licence='research use', version=version, counts=counts,
                 drawn_from='strokes' if 'strokes' in sketches else 'PNG')
     readers = dict(read_photo=partial(read_picture, size=a.size, fit='pad'),
@@ -300,6 +338,7 @@ def main(argv=None):
     p.add_argument('--photos', type=Path, help='folder of <photo>.png, where they lie elsewhere; with --kind')
     p.add_argument('--line', default=LINE, type=float, help='width of a line of strokes, in sides of the picture')
     p.add_argument('--png', action='store_true', help='read sketches from PNG where there are strokes too')
+    p.add_argument('--sketchers', default='', help='who drew: a CSV of sketch,sketcher, or `number`; see above')
     p.add_argument('--orphans', choices=ORPHANS, default='refuse', help='what to do with sketches without a photo')
     p.add_argument('--where-there', action='store_true', help='pass over a set that has no photos here')
     a = p.parse_args(argv)

@@ -11,7 +11,7 @@
 # shape (`x-<n>-<sketcher>.png` where the hand matters); `python -m afgsbir.own` reads other shapes too.
 
 # %%
-import os, unicodedata
+import os, re, unicodedata
 
 import numpy as np
 
@@ -67,6 +67,27 @@ def read_words(source, names, kind):
     return {n: found[n] for n in sorted(names)}
 
 # %% [markdown]
+# The authors' release brings no word vectors. GloVe and word2vec come as text, a word and its numbers a line; a
+# category of several words is their mean.
+
+# %%
+def words_in(name): return [w for w in re.split(r'[\W_]+', name.lower()) if w]
+
+def text_vectors(file, names):
+    "Category -> the mean vector of its words, from a text file of vectors"
+    wanted, found = {w for n in names for w in words_in(n)}, {}
+    if not os.path.isfile(file): raise InputError(f'{file}: no such file of word vectors; name GloVe as text, or none')
+    with open(file, encoding='utf-8', errors='replace') as lines:
+        for line in lines:
+            word, _, numbers = line.partition(' ')
+            if word not in wanted: continue
+            try: found[word] = np.array(numbers.split(), np.float32)
+            except ValueError as e: raise InputError(f'{file}: {word!r} has no numbers; fetch the file again') from e
+    missing = sorted(wanted-set(found))
+    if missing: raise InputError(f'{file}: no vector for {missing[0]!r}; name another file or pass --words ""')
+    return {n: np.mean([found[w] for w in words_in(n)], 0) for n in sorted(names)}
+
+# %% [markdown]
 # ## Bringing it in
 
 # %%
@@ -82,6 +103,7 @@ def main(argv=None):
     p.add_argument('--val', nargs='*', help='validation categories')
     p.add_argument('--test', nargs='*', help='unseen categories')
     p.add_argument('--words', default='word2vec', help='which word vectors of word_vectors.npz to keep; "" for none')
+    p.add_argument('--vectors', help='text file of word vectors (GloVe, word2vec), in place of word_vectors.npz')
     a = p.parse_args(argv)
     source = a.source or source_root()/a.name
     check_size(a.size)                                # before thousands of files are listed
@@ -90,9 +112,10 @@ def main(argv=None):
     whole = a.name == 'sketchy_plus' and a.split == 'auto' and a.val is None and a.test is None
     photos['split'], split_by = choose_split(photos, 'test' if whole else a.split, a.val, a.test, (VAL, UNSEEN))
     sketches['split'] = inherit_split(sketches, photos)
-    words = read_words(source, set(photos.category), a.words) if a.words else {}
-    card = dict(source=f'{a.name}: {source.name}', licence=licence(set(photos.category)),
-                words=a.words if words else '')
+    names = set(photos.category)
+    words = text_vectors(a.vectors, names) if a.vectors else read_words(source, names, a.words) if a.words else {}
+    told = os.path.basename(a.vectors) if a.vectors else a.words
+    card = dict(source=f'{a.name}: {source.name}', licence=licence(names), words=told if words else '')
     write_collection(a.root, a.name, photos, sketches, card, a.size, source=source, split_by=split_by,
                      skip_unreadable=a.skip_unreadable, words=words)
 

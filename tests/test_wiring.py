@@ -148,7 +148,8 @@ def test_no_test_picture_is_looked_at_before_the_test(tmp_path, monkeypatch):
 class Numbers:
     "Maps that are the rows and views asked for"
     views = 4
-    def read(self, kind, rows, v): return torch.as_tensor(np.stack([rows, v], 1))
+    def held(self, kind, rows, v): return torch.as_tensor(np.stack([rows, v], 1)),
+    def seen(self, held, device): return held[0]
 
 
 def test_a_batch_depends_on_seed_and_step():

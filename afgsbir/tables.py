@@ -42,7 +42,8 @@ def missing_runs(root=None)->list:
 # %% ../nbs/34_tables.ipynb #bf988b0b
 def split_rows(dataset:str, name='rows', root=None)->pd.DataFrame:
     "Rows (or photos, shown) of every system on the test split of a data set: no folds, nobody left out"
-    rows = load_rows(f'test/{dataset}-*', f'test/heads-{dataset}', name=name, root=root)
+    others = [f'test/{group}-{dataset}' for group in ('heads', 'fine', 'bounds')]
+    rows = load_rows(f'test/{dataset}-*', *others, name=name, root=root)
     return rows[rows.dataset.eq(dataset) & rows.fold.eq('split')].reset_index(drop=True)
 
 # %% ../nbs/34_tables.ipynb #9660c81a

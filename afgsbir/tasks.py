@@ -109,7 +109,7 @@ def _aside(task, k, chance):
     "k sketches of ten photos that are set aside, the same for every draw, and all sketches of the other photos"
     photos = rng('aside', task.name).permutation(task.own.unique().numpy())
     n, own = min(10, len(photos)//2), task.own.numpy()
-    piles = [chance.permutation(np.flatnonzero(own == p)) for p in chance.permutation(photos[:n])]
+    piles = [pile for pile in _piles(task, chance) if own[pile[0]] in photos[:n]]
     if sum(map(len, piles)) < k:
         raise InputError(f'task {task.name!r}: {n} photos set aside have fewer than k={k} sketches; lower k')
     return np.array(_in_turn(piles, k)), np.flatnonzero(np.isin(own, photos[n:]))

@@ -1,20 +1,21 @@
 "Two processes share the tasks of every step and end where one process ends."
 import json, os, subprocess, sys
 
-import torch
+import pandas as pd, torch
 from safetensors.torch import load_file
 
 from afgsbir.core import repo_root
 
+SMOKE = '{"size": 64, "views": 2, "d": 16, "steps": 4, "cooldown": 2, "val_every": 2, "val_draws": 1, "n_tasks": 4}'
 PROGRAM = '''
 import sys, pandas as pd
 from afgsbir.baselines import trained_as
 from afgsbir.pairs import load_collection
 from afgsbir.train import settings, train
-smoke = dict(size=64, views=2, d=16, steps=4, cooldown=2, val_every=2, val_draws=1, n_tasks=4)
+smoke = SMOKE
 s = settings(**trained_as('meta-predicted', words=False) | smoke)
 train(load_collection('emoji'), sys.argv[1], s, 'cpu', bar=False)
-'''
+'''.replace('SMOKE', SMOKE)
 
 
 def share(folder, program, out, processes):
@@ -27,9 +28,15 @@ def share(folder, program, out, processes):
 
 
 def test_two_processes(tmp_path):
-    for name, processes in (('one', 0), ('two', 2)):
-        done = share(tmp_path, PROGRAM, tmp_path/name, processes)
-        assert done.returncode == 0, done.stderr[-2000:]
+    "One by itself, two as the run notebook launches them"
+    done = share(tmp_path, PROGRAM, tmp_path/'one', 0)
+    assert done.returncode == 0, done.stderr[-2000:]
+    command = f'-m afgsbir.runs nbs/40_train.ipynb -p run two -p processes 2 -p device cpu -p options {SMOKE}'.split(' ', 14)
+    env = os.environ | dict(OMP_NUM_THREADS='1', ACCELERATE_USE_CPU='true', AFGSBIR_OUTPUTS=str(tmp_path))
+    done = subprocess.run([sys.executable, *command], cwd=repo_root(), env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert torch.load(tmp_path/'two/state/state.pt', weights_only=True)['about']['processes'] == 2
+    assert pd.read_parquet(tmp_path/'two/history.parquet').step.tolist() == [2, 4, 6]
     a, b = (load_file(tmp_path/n/'system-0.safetensors') for n in ('one', 'two'))
     for name in a:
         # float32 sums in another order; AdamW turns tiny differences of tiny gradients into steps of up to lr

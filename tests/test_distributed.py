@@ -31,7 +31,7 @@ def test_two_processes(tmp_path):
     "One by itself, two as the run notebook launches them"
     done = share(tmp_path, PROGRAM, tmp_path/'one', 0)
     assert done.returncode == 0, done.stderr[-2000:]
-    command = '-m afgsbir.runs nbs/40_train.ipynb -p run two -p processes 2 -p device cpu -p options'.split()+[str(SMOKE)]
+    command = '-m afgsbir.runs nbs/40_train.ipynb -p run two -p processes 2 -p device cpu -p options'.split() + [SMOKE]
     env = os.environ | dict(OMP_NUM_THREADS='1', ACCELERATE_USE_CPU='true', AFGSBIR_OUTPUTS=str(tmp_path))
     done = subprocess.run([sys.executable, *command], cwd=repo_root(), env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]

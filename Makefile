@@ -83,4 +83,4 @@ lab: data
 	jupyter lab nbs/64_your_pictures.ipynb
 
 clean:
-	rm -rf _site _proc .site outputs/demo outputs/smoke .snakemake
+	rm -rf _site _site.old _proc _stage outputs/demo outputs/smoke .snakemake

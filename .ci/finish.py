@@ -1,0 +1,255 @@
+"""What is done to rendered pages, whoever rendered them: formulas set, tables and code that scroll, an index to search.
+
+Every page then stands by itself: it asks no other host for anything.
+"""
+import html, json, os, re, shutil, subprocess
+from pathlib import Path
+
+from bs4 import BeautifulSoup
+
+from afgsbir.core import InputError
+from page import NPM, from_npm
+
+KATEX = 'katex@0.19.1'
+NPM[KATEX] = 'jG8uKntjSEcm2EpQOh0XturpPuuC9r3Sq5HLHdsFdWZT27E672SF19QEi+of0/YeOy15lDgRhKvr5614uRrEfA=='
+MATHS = re.compile(r'<span class="math (inline|display)">(.*?)</span>', re.S)
+SET = """
+const katex = require(process.argv[1]), tex = JSON.parse(require('fs').readFileSync(0))
+const set = ([s, display]) => {
+  try { return { ok: katex.renderToString(s, { displayMode: display, throwOnError: true, strict: 'ignore' }) } }
+  catch (e) { return { error: `${s}: ${e.message}` } }
+}
+console.log(JSON.stringify(tex.map(set)))
+"""
+
+
+def katex():
+    "The folder with KaTeX; None where there is no Node to run it or no npm to fetch it with"
+    if not shutil.which('node'): return None
+    try: return from_npm(KATEX, ('dist/katex.min.js', 'dist/katex.min.css', 'dist/fonts/*.woff2'))
+    except InputError as e: print(e)
+
+
+def formula(m):
+    "(TeX, whether it stands on a line of its own) of a formula as the renderers write it"
+    return re.sub(r'^\\[(\[](.*)\\[)\]]$', r'\1', html.unescape(m[2]).strip(), flags=re.S).strip(), m[1] == 'display'
+
+
+def set_formulas(told, place):
+    "HTML of every (TeX, display); what cannot be set stops the build"
+    if place is None:
+        from latex2mathml.converter import convert
+        tagless = lambda s: re.sub(r'\\tag\{(\d+)\}', r'\\qquad(\1)', s)
+        return [convert(tagless(s), display='block' if d else 'inline') for s, d in told]
+    done = subprocess.run(['node', '-e', SET, str(place/'katex.min.js')], input=json.dumps(told), capture_output=True,
+                          text=True)
+    if done.returncode: raise InputError(f'KaTeX: {done.stderr.strip()[-300:]}')
+    found = json.loads(done.stdout)
+    if wrong := [f['error'] for f in found if 'error' in f]:
+        raise InputError(f'{len(wrong)} formulas cannot be set, the first: {wrong[0]}')
+    return [f['ok'] for f in found]
+
+
+def maths(site):
+    "Every formula of the site set when it is built"
+    pages = {f: f.read_text() for f in site.rglob('*.html')}
+    told = [formula(m) for t in pages.values() for m in MATHS.finditer(t)]
+    place, distinct = katex(), list(dict.fromkeys(told))
+    done = dict(zip(distinct, set_formulas(distinct, place), strict=True))
+    for f, t in pages.items():
+        if MATHS.search(t): f.write_text(MATHS.sub(lambda m: f'<span class="maths">{done[formula(m)]}</span>', t))
+    if place is None:
+        if distinct: print('no Node or no network: formulas are MathML, which browsers set less well than KaTeX')
+        return
+    (site/'katex'/'fonts').mkdir(parents=True)
+    shutil.copy(place/'katex.min.css', site/'katex')
+    for f in place.glob('*.woff2'): shutil.copy(f, site/'katex'/'fonts')
+    css = site/'katex'/'katex.min.css'      # woff2 is enough for every browser that runs these pages
+    css.write_text(re.sub(r',url\(fonts/[^)]*\.(?:woff|ttf)\) format\("[^"]*"\)', '', css.read_text()))
+
+
+def localise(site):
+    "No page and no stylesheet asks another host"
+    for f in site.rglob('*.html'):
+        t = f.read_text()
+        t = re.sub(r'<script[^>]*src="https?://[^"]*"[^>]*>\s*</script>', '', t)
+        t = re.sub(r'<link[^>]*href="https?://[^"]*"[^>]*>', lambda m: m[0] if 'canonical' in m[0] else '', t)
+        f.write_text(t)
+    for f in site.rglob('*.css'):
+        t = f.read_text()
+        f.write_text(re.sub(r'@import\s*(url\((["\']?)https?://.*?\2\)|(["\'])https?://.*?\3)\s*;', '', t))
+
+
+def boxed(soup, name, **attrs):
+    box = soup.new_tag(name)
+    for k, v in attrs.items(): box[k.rstrip('_').replace('_', '-')] = v
+    return box
+
+
+def one_head(table):
+    "The two lines of headings that pandas writes for a named index as one"
+    rows = table.select('thead > tr')
+    if len(rows) != 2: return
+    (top, low), = [[r.find_all(['th', 'td'], recursive=False) for r in rows]]
+    if len(top) != len(low) or any(a.get_text(strip=True) and b.get_text(strip=True) for a, b in zip(top, low)): return
+    for a, b in zip(top, low):
+        if not a.get_text(strip=True) and b.get_text(strip=True): a.replace_with(b)
+    rows[1].decompose()
+
+
+def tables(soup):
+    "Tables scroll in boxes that a key reaches; a cell without a word is no heading; captions are headings' names"
+    for table in soup.select('main table'):
+        one_head(table)
+        for empty in table.find_all('th'):
+            if not empty.get_text(strip=True): empty.name = 'td'
+            elif not empty.get('scope'): empty['scope'] = 'col' if empty.find_parent('thead') else 'row'
+        for old in ('border', 'style'): table.attrs.pop(old, None)
+        for cell in table.find_all(style=True): del cell['style']
+        if 'dataframe' in table.get('class', []): table['class'] = [*table['class'], 'table']
+        caption = table.find('caption')
+        near = table.find_previous(['h1', 'h2', 'h3', 'h4'])
+        label = caption or near
+        name = f'Table: {label.get_text(" ", strip=True)}' if label else 'Table'
+        table.wrap(boxed(soup, 'div', class_='wide', tabindex='0', role='region', aria_label=name))
+    for style in soup.select('main style'): style.decompose()
+
+
+def code(soup):
+    "Code scrolls too; its copy button says what it does"
+    for pre in soup.select('main pre'): pre['tabindex'] = '0'
+    for button in soup.select('button.code-copy-button'): button['aria-label'] = 'Copy'
+
+
+def pictures(soup):
+    "Pictures drawn as SVG are one picture to who hears them; names inside are theirs alone"
+    for i, svg in enumerate(soup.select('main .cell-output svg')):
+        alt = svg.attrs.pop('alt', None) or svg.get('aria-label')
+        svg['role'] = 'img'
+        if alt: svg['aria-label'] = alt
+        del svg['alt']
+
+
+def mended(soup):
+    "Roles that the fallback's furniture gives and browsers do not take"
+    for link in soup.select('a[role=navigation], a[role=link]'): link['role'] = 'button'
+    for link in soup.select('a.sidebar-link[role=button], a.sidebar-item-toggle, a.nav-link.dropdown-toggle'):
+        if not link.get('href'): link['href'] = '#'
+    for toggle in soup.select('a.quarto-color-scheme-toggle'):
+        toggle['href'], toggle['role'], toggle['aria-label'] = '#', 'button', 'Dark or light'
+    for icon in soup.select('i.bi[role=img]'): del icon['role']; icon['aria-hidden'] = 'true'
+    for n, nav in enumerate(soup.select('nav')):
+        if not nav.get('aria-label') and not nav.get('aria-labelledby'):
+            kinds = {'navbar': 'Site', 'page-navigation': 'Previous and next', 'quarto-secondary-nav': 'Section'}
+            nav['aria-label'] = next((v for k, v in kinds.items() if k in nav.get('class', [])), 'On this page')
+    for link in soup.select('a[target=_blank]'): link['rel'] = 'noopener'
+    if soup.head and not soup.select('a.skip'):
+        skip = boxed(soup, 'a', class_='skip', href='#quarto-document-content')
+        skip.string = 'To the text'
+        soup.body.insert(0, skip)
+
+
+def own_files(soup, up, has_katex):
+    "The stylesheet and the script of every page"
+    if has_katex and soup.select_one('.maths'):
+        soup.head.append(boxed(soup, 'link', rel='stylesheet', href=f'{up}katex/katex.min.css'))
+    soup.head.append(boxed(soup, 'script', src=f'{up}book.js', defer='', data_up=up))
+
+
+def sections(soup):
+    "(anchor, heading, words) of a page's sections: prose, lists and captions, no code and no numbers of tables"
+    main = soup.select_one('main')
+    if main is None: return
+    at, heading, said = '', '', []
+    for e in main.find_all(['h1', 'h2', 'h3', 'h4', 'p', 'li', 'dt', 'dd', 'caption', 'figcaption', 'td']):
+        if e.find_parent(['nav', 'pre', 'table']) and e.name not in ('caption', 'td'): continue
+        if e.name == 'td' and re.fullmatch(r'[-+\d.,;\[\] %<>/a-z]{0,40}', e.get_text(strip=True)): continue
+        words = re.sub(r'\s+', ' ', e.get_text(' ', strip=True))
+        if e.name[0] == 'h' and e.name[1:].isdigit():
+            if e.name == 'h1': continue
+            yield at, heading, ' '.join(said)
+            holder = e if e.get('id') else e.find_parent('section')
+            at, heading, said = (holder or e).get('id', ''), words, []
+        elif words: said.append(words)
+    yield at, heading, ' '.join(said)
+
+
+def page_title(soup):
+    h1 = soup.select_one('main h1')
+    return h1.get_text(' ', strip=True) if h1 else soup.title.get_text() if soup.title else ''
+
+
+def finish_page(f, site, has_katex):
+    "One page, and its entries of the index"
+    soup, up = BeautifulSoup(f.read_text(), 'html.parser'), os.path.relpath(site, f.parent)+'/'
+    up = '' if up == './' else up
+    for step in (tables, code, pictures, mended): step(soup)
+    own_files(soup, up, has_katex)
+    entries = [dict(href=f.relative_to(site).as_posix() + (f'#{at}' if at else ''), title=page_title(soup), section=heading,
+                    text=words) for at, heading, words in sections(soup) if words or heading]
+    f.write_text(str(soup))
+    return entries
+
+
+def finish(site):
+    "All pages, and one index: as JSON for the renderer's own search, as a script for pages opened from a disk"
+    maths(site)
+    localise(site)
+    index, has_katex = [], (site/'katex').is_dir()
+    for f in sorted(site.rglob('*.html')): index += finish_page(f, site, has_katex)
+    (site/'search.json').write_text(json.dumps([dict(objectID=e['href'], **e) for e in index], ensure_ascii=False))
+    (site/'search.js').write_text(f'window.bookIndex = {json.dumps(index, ensure_ascii=False)}')
+
+
+def run_pages(site, runs):
+    "A page for every run, in the frame of the listing: its parameters, scores, and the notebook as executed"
+    shell = BeautifulSoup((site/'runs.html').read_text(), 'html.parser')
+    for gone in shell.select('#quarto-sidebar, #quarto-sidebar-glass, #quarto-margin-sidebar, nav.quarto-secondary-nav, '
+                             'main > nav, .quarto-code-links, meta[name=description]'): gone.decompose()
+    main = shell.select_one('main')
+    main.clear()
+    main.append('RUN')
+    frame = str(shell).replace('<title>Runs', '<title>RUN-NAME')
+    for name, told in runs.items():
+        to = site/'runs'/f'{name}.html'
+        to.parent.mkdir(parents=True, exist_ok=True)
+        up = '../'*len(Path(name).parts)
+        page = re.sub(r'((?:href|src|content|data-up)=")(?![a-z]+:|#|/|data:)(?:\./)?([^"]*)"', rf'\1{up}\2"', frame)
+        to.write_text(page.replace('RUN-NAME', name).replace('>RUN<', f'>{told(up)}<', 1))
+
+
+def outside_requests(site):
+    "What pages and stylesheets would fetch from other hosts"
+    asks = {'.html': [r'<(?:script|img|iframe|source|video)[^>]*\ssrc="(https?:)?//[^"]*"',
+                      r'<link(?![^>]*canonical)[^>]*href="(?:https?:)?//[^"]*"'],
+            '.css': [r'(?:@import|url\()\s*["\']?(?:https?:)?//[^)"\';]*']}
+    return [(f.name, u) for f in site.rglob('*') for ask in asks.get(f.suffix, [])
+            for u in re.findall(ask, f.read_text())]
+
+
+def broken(site, home):
+    "Links and pictures that lead nowhere, anchors and absolute addresses of our own included"
+    pages = {f.resolve(): f.read_text() for f in site.rglob('*.html')}
+    ids = {f: set(re.findall(r'\s(?:id|name)="([^"]+)"', t)) for f, t in pages.items()}
+    out = []
+    for f, t in pages.items():
+        for link in re.findall(r'<a\s[^>]*?href="([^"]*)"', t) + re.findall(r'<img\s[^>]*?src="([^"]*)"', t):
+            link = html.unescape(link)
+            if link.startswith(home): link = os.path.relpath(site/link[len(home):].lstrip('/'), f.parent) if link != home else '.'
+            if re.match(r'[a-z]+:|//', link): continue
+            path, _, at = link.partition('#')
+            to = (f.parent/path.partition('?')[0]).resolve() if path else f
+            if to.is_dir(): to = to/'index.html'
+            if not to.exists() or at and to in ids and at not in ids[to] and at != 'top': out.append((f.name, link))
+    return out
+
+
+def without_alt(site):
+    "Pictures that say nothing to who cannot see them"
+    out = []
+    for f in site.rglob('*.html'):
+        if 'try' in f.relative_to(site).parts: continue
+        t = f.read_text()
+        out += [(f.name, 'a picture without words: write `#| fig-cap:` or `#| fig-alt:`')
+                for img in re.findall(r'<img\b[^>]*>', t) if not re.search(r'\salt="', img)]
+    return out

@@ -47,7 +47,7 @@ def set_formulas(told, place):
     found = json.loads(done.stdout)
     if wrong := [f['error'] for f in found if 'error' in f]:
         raise InputError(f'{len(wrong)} formulas cannot be set, the first: {wrong[0]}')
-    return [f['ok'] for f in found]
+    return [f['ok'].replace('class="katex-display"', 'class="katex-display" tabindex="0"') for f in found]
 
 
 def maths(site):
@@ -126,6 +126,11 @@ def pictures(soup):
     for i, svg in enumerate(soup.select('main .cell-output svg')):
         alt = svg.attrs.pop('alt', None) or svg.get('aria-label')
         svg['role'] = 'img'
+        width = float((svg.get('viewbox') or svg.get('viewBox') or '0 0 0 0').split()[2])
+        if width > 440:      # smaller it could not be read: it scrolls
+            svg['style'] = f'min-width: {min(width, 760):.0f}px'
+            name = f'Figure: {(alt or "")[:60]}'
+            svg.wrap(boxed(soup, 'div', class_='wide', tabindex='0', role='region', aria_label=name))
         if alt: svg['aria-label'] = alt
         del svg['alt']
 
@@ -160,7 +165,8 @@ def sections(soup):
     "(anchor, heading, words) of a page's sections: prose, lists and captions, no code and no numbers of tables"
     main = soup.select_one('main')
     if main is None: return
-    at, heading, said = '', '', []
+    promise = main.select_one('.description')
+    at, heading, said = '', '', [promise.get_text(' ', strip=True)] if promise else []
     for e in main.find_all(['h1', 'h2', 'h3', 'h4', 'p', 'li', 'dt', 'dd', 'caption', 'figcaption', 'td']):
         if e.find_parent(['nav', 'pre', 'table']) and e.name not in ('caption', 'td'): continue
         if e.name == 'td' and re.fullmatch(r'[-+\d.,;\[\] %<>/a-z]{0,40}', e.get_text(strip=True)): continue
@@ -185,8 +191,9 @@ def finish_page(f, site, has_katex):
     up = '' if up == './' else up
     for step in (tables, code, pictures, mended): step(soup)
     own_files(soup, up, has_katex)
-    entries = [dict(href=f.relative_to(site).as_posix() + (f'#{at}' if at else ''), title=page_title(soup), section=heading,
-                    text=words) for at, heading, words in sections(soup) if words or heading]
+    path, title = f.relative_to(site).as_posix(), page_title(soup)
+    entries = [dict(href=path + (f'#{at}' if at else ''), title=title, section=heading, text=words)
+               for at, heading, words in sections(soup)]
     f.write_text(str(soup))
     return entries
 
@@ -204,8 +211,9 @@ def finish(site):
 def run_pages(site, runs):
     "A page for every run, in the frame of the listing: its parameters, scores, and the notebook as executed"
     shell = BeautifulSoup((site/'runs.html').read_text(), 'html.parser')
-    for gone in shell.select('#quarto-sidebar, #quarto-sidebar-glass, #quarto-margin-sidebar, nav.quarto-secondary-nav, '
-                             'main > nav, .quarto-code-links, meta[name=description]'): gone.decompose()
+    theirs = ('#quarto-sidebar, #quarto-sidebar-glass, #quarto-margin-sidebar, nav.quarto-secondary-nav, main > nav, '
+              '.quarto-code-links, meta[name=description]')
+    for gone in shell.select(theirs): gone.decompose()
     main = shell.select_one('main')
     main.clear()
     main.append('RUN')
@@ -214,7 +222,9 @@ def run_pages(site, runs):
         to = site/'runs'/f'{name}.html'
         to.parent.mkdir(parents=True, exist_ok=True)
         up = '../'*len(Path(name).parts)
-        page = re.sub(r'((?:href|src|content|data-up)=")(?![a-z]+:|#|/|data:)(?:\./)?([^"]*)"', rf'\1{up}\2"', frame)
+        page = re.sub(r'((?:href|src|data-up)=")(?![a-z]+:|#|/|data:)(?:\./)?([^"]*)"', rf'\1{up}\2"', frame)
+        page = re.sub(r'(name="smalldocs:offset" content=")[^"]*', rf'\1{up}', page)
+        page = re.sub(r'(content=")[^"]*(" name="smalldocs:offset")', rf'\1{up}\2', page)
         to.write_text(page.replace('RUN-NAME', name).replace('>RUN<', f'>{told(up)}<', 1))
 
 
@@ -235,7 +245,7 @@ def broken(site, home):
     for f, t in pages.items():
         for link in re.findall(r'<a\s[^>]*?href="([^"]*)"', t) + re.findall(r'<img\s[^>]*?src="([^"]*)"', t):
             link = html.unescape(link)
-            if link.startswith(home): link = os.path.relpath(site/link[len(home):].lstrip('/'), f.parent) if link != home else '.'
+            if link.startswith(home): link = os.path.relpath(site/link[len(home):].lstrip('/'), f.parent)
             if re.match(r'[a-z]+:|//', link): continue
             path, _, at = link.partition('#')
             to = (f.parent/path.partition('?')[0]).resolve() if path else f

@@ -1,4 +1,4 @@
-"Pages of the site that are made from files: every run, how to reproduce, where data come from, what was read, what changed."
+"Pages made from files: every run, how to reproduce, where data come from, what was read, what changed."
 import html, json, re
 from pathlib import Path
 
@@ -50,6 +50,15 @@ def short(params):
                      if isinstance(params.get(n), (str, int)) and params[n] not in ('', -1))
 
 
+RUNS = """{} runs stand in `outputs/`, each with its parameters, the commit it was run at (`+`: with changes that were
+not committed) and what it took. A name leads to all of it, and to the notebook as executed where one was kept.
+A score is Acc@1 in percent, its mean over tasks and seeds: five pairs are shown (or the nearest number), other photos
+are asked, in the paper's setting where the run has it. What may be concluded from differences stands in
+[Results](nbs/50_results.ipynb) alone. A click on a heading sorts.
+
+"""
+
+
 def line(name, run, found):
     "A run as a row of the listing"
     best = sorted(found.items(), key=lambda f: -f[1])
@@ -67,12 +76,8 @@ def runs_page(runs, found):
     table = '<table class="sortable"><caption>Every run under <code>outputs/</code></caption><thead><tr>'
     table += ''.join(f'<th scope="col">{h}</th>' for h in heads)
     table += '</tr></thead><tbody>' + '\n'.join(line(n, r, found[n]) for n, r in runs.items()) + '</tbody></table>'
-    intro = (f'{len(runs)} runs stand in `outputs/`, each with its parameters, the commit it was run at (`+`: with changes that '
-             'were not committed) and what it took. A name leads to all of it, and to the notebook as executed where one was '
-             'kept. A score is Acc@1 in percent, its mean over tasks and seeds, five pairs shown (or the nearest number), '
-             'other photos asked, in the paper\'s setting where the run has it: what may be concluded from differences stands in '
-             '[Results](nbs/50_results.ipynb) alone. A click on a heading sorts.\n\n')
-    return front('Runs', 'Every run: its parameters, scores, seeds, seconds and commit.', 'page-layout: full\ntoc: false\n') + intro + raw(table)
+    return front('Runs', 'Every run: its parameters, scores, seeds, seconds and commit.',
+                 'page-layout: full\ntoc: false\n') + RUNS.format(len(runs)) + raw(table)
 
 
 def reproduce():
@@ -94,8 +99,9 @@ Python 3.11 and two cores are enough; a GPU is used where there is one. Clone [t
 |---|---|
 {chr(10).join(told)}
 
-`make runs` and `make primary` make what the tables are read from: a run that is there already is not run again, so remove its folder under `outputs/` first.
-Research collections are not part of this project; `make data-research` reads them from where `AFGSBIR_DATA` points ([Data preparation](data.md)).
+`make runs` and `make primary` make what the tables are read from. A run that is there already is not run again, so
+remove its folder under `outputs/` first. Research collections are not part of this project; `make data-research`
+reads them from where `AFGSBIR_DATA` points ([Data preparation](data.md)).
 
 One run by hand, with the parameters that its `params.yaml` names, into a folder of another name:
 
@@ -103,7 +109,8 @@ One run by hand, with the parameters that its `params.yaml` names, into a folder
 afgsbir run nbs/41_test.ipynb -f nbs/settings/emoji-test.yaml -p run test/mine
 ```
 
-The same seed gives the same rows on the same machine with as many threads. Which runs are older than a change, and what the change touched, stands in [How we know](nbs/60_how_we_know.ipynb).
+The same seed gives the same rows on the same machine with as many threads. Which runs are older than a change, and what
+the change touched, stands in [How we know](nbs/60_how_we_know.ipynb).
 Page by page, without running anything anew: `make site` builds these pages from the committed outputs.
 """
 
@@ -117,10 +124,12 @@ def data():
         text = '\n'.join(l[2:] for l in found[1].rstrip().split('\n'))
         text = re.sub(r'^# ', '## ', text, 1)
         told.append(f'{text}\n\nScript: [`data_prep/{file.name}`]({CODE}/blob/main/data_prep/{file.name}).')
-    return front('Data preparation', 'How each collection becomes photos, sketches and pairs, and where its pictures come from.') + """
-Each script reads pictures as their authors ship them and writes one collection of the same form: photos, sketches, which sketch
-depicts which photo, and the split ([Photos and their sketches](nbs/01_pairs.ipynb)). Only `emoji` comes with the project; pictures of research
-collections never do. Folders of your own are brought by [`afgsbir data`](nbs/07_own.ipynb).
+    return front('Data preparation', 'How each collection becomes photos, sketches and pairs.') + """
+Each script reads pictures as their authors ship them and writes one collection of the same form: photos, sketches,
+which sketch depicts which photo, and the split
+([Photos and their sketches](nbs/01_pairs.ipynb)). Only `emoji` comes with the
+project; pictures of research collections never do. Folders of your own are brought by
+[`afgsbir data`](nbs/07_own.ipynb).
 
 """ + '\n\n'.join(told) + '\n'
 
@@ -128,8 +137,8 @@ collections never do. Folders of your own are brought by [`afgsbir data`](nbs/07
 def bibliography(bib):
     def entry(key, w):
         venue = w.get('booktitle') or w.get('journal') or w.get('publisher', '')
-        title = f'[{w["title"]}]({w["url"]})' if 'url' in w else w['title']
-        return f'[]{{#{key}}}\n\n**{w["short"]}.** {title.replace("{", "").replace("}", "") if "url" not in w else title}. {w["author"].replace(" and ", "; ")}. *{venue}*, {w["year"]}.'
+        authors = w['author'].replace(' and ', '; ')
+        return f'[]{{#{key}}}\n\n**{w["short"]}.** {w["title"]}. {authors}. *{venue}*, {w["year"]}.'
     told = '\n\n'.join(entry(k, w) for k, w in sorted(bib.items(), key=lambda b: b[1]['short']))
     return front('Bibliography', 'What this book cites.') + told + '\n'
 
@@ -152,7 +161,8 @@ def run_told(name, run, folder, up):
              'commit': html.escape(str(run.get('commit', ''))), 'seconds': run.get('wall_seconds', ''),
              'Python': run.get('python', ''), 'threads': run.get('threads', '')}
     facts |= {k: html.escape(str(v)) for k, v in run.get('versions', {}).items()}
-    told = f'<header id="title-block-header"><h1 class="title">{name}</h1></header><p><a href="{up}runs.html">All runs</a></p>'
+    told = f'<header id="title-block-header"><h1 class="title">{name}</h1></header>'
+    told += f'<p><a href="{up}runs.html">All runs</a></p>'
     params = html.escape(yaml.safe_dump(run['parameters'], sort_keys=False))
     told += '<h2 id="facts">Facts</h2>' + _pairs(facts)
     told += f'<h2 id="parameters">Parameters</h2><pre tabindex="0"><code>{params}</code></pre>'
@@ -171,7 +181,8 @@ def _scores(name):
     "Means of a run's rows by method and k"
     rows = load_rows(name) if asks(name) else ()
     if not len(rows): return ''
-    at = [c for c in ('method', 'placement', 'gallery_of', 'protocol', 'gallery', 'k') if rows[c].nunique() > 1 or c == 'method']
+    settings = ('placement', 'gallery_of', 'protocol', 'gallery', 'k')
+    at = ['method', *(c for c in settings if rows[c].nunique() > 1)]
     means = 100*rows.groupby(at, sort=False)[['acc@1', 'acc@5']].mean()
     return '<h2 id="scores">Scores</h2><p>Means over tasks, draws and seeds, in percent.</p>' + \
         _boxed(means.round(1).reset_index().to_html(index=False, border=0, classes='sortable table'), 'Scores')
@@ -188,5 +199,6 @@ def _executed(file):
         told.append(f'<pre class="sourceCode" tabindex="0"><code>{source}</code></pre>')
         for out in cell.get('outputs', []):
             said = out.get('text') or out.get('data', {}).get('text/plain', '')
-            if said: told.append(f'<pre class="cell-output" tabindex="0"><code>{html.escape("".join(said)[:4000])}</code></pre>')
+            shown = html.escape(''.join(said)[:4000])
+            if said: told.append(f'<pre class="cell-output" tabindex="0"><code>{shown}</code></pre>')
     return ''.join(told)

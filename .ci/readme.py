@@ -7,19 +7,32 @@ from pathlib import Path
 
 import nbformat
 
+from stage import works
+
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def plain(text):
+    "Markdown as a repository page shows it: no divs, citations by name"
+    bib = works(ROOT/'nbs/references.bib')
+    text = re.sub(r'^:::.*\n?', '', text, flags=re.M).strip()
+    return re.sub(r'\[@([\w:-]+)\]', lambda m: f'({bib[m[1]]["short"]})', text)
 
 
 def render():
     "README text and its pictures by path"
     lines, pictures = [], {}
     for c in nbformat.read(ROOT/'nbs/index.ipynb', 4).cells:
-        if c.cell_type == 'markdown': lines.append(c.source); continue
+        if c.cell_type == 'markdown': lines.append(plain(c.source)); continue
         hidden = re.search(r'#\|\s*(hide|echo: false)', c.source)
         if not hidden: lines.append('```python\n' + re.sub(r'^#\|.*\n', '', c.source, flags=re.M).strip() + '\n```')
         for o in c.get('outputs', []):
             data = o.get('data', {})
-            if 'image/png' in data:
+            if 'image/svg+xml' in data:
+                name, alt = f'outputs/readme/{len(pictures)}.svg', ''.join(data.get('text/plain', ''))
+                pictures[name] = ''.join(data['image/svg+xml']).encode()
+                lines.append(f'![{alt}]({name})')
+            elif 'image/png' in data:
                 name = f'outputs/readme/{len(pictures)}.png'
                 pictures[name] = base64.b64decode(data['image/png'])
                 lines.append(f'![]({name})')

@@ -13,6 +13,9 @@ from afgsbir.core import InputError, atomic
 ROOT = Path(__file__).resolve().parents[1]
 HOME = 'https://afgsbir.github.io/afgsbir'                    # what nbdev thinks the site's address is
 CODE = 'https://github.com/afgsbir/afgsbir'
+COLAB = 'https://colab.research.google.com/github/afgsbir/afgsbir/blob/main'
+BINDER = 'https://mybinder.org/v2/gh/afgsbir/afgsbir/main'
+QUARTO_ONLY = 'html-math-method',
 WORDS = dict(fig='Figure', tbl='Table', eq='Equation')
 FENCES = re.compile(r'(^```.*?^```[^\n]*$|`[^`\n]+`)', re.M | re.S)
 
@@ -41,7 +44,7 @@ def processed():
     stale = [n for n in now if now[n] != was.get(n) or not (home/n).is_file()]
     for gone in {f.name for f in home.glob('*.ipynb')} - set(now): (home/gone).unlink()
     if mixed := [f.name for f in (ROOT/'nbs').glob('*.ipynb') if crowded_title(f)]:
-        raise InputError(f'{", ".join(mixed)}: nbdev drops what follows the promise in its cell; give it a cell of its own')
+        raise InputError(f'{", ".join(mixed)}: nbdev drops what follows the promise in its cell; part the two')
     if stale:
         from nbdev.processors import FilterDefaults
         from nbdev.serve_drv import main
@@ -183,10 +186,13 @@ class Book:
     def _caption(self, data, caption):
         "The caption of the first table of an output"
         if 'text/html' in data:
-            data['text/html'] = re.sub(r'(<table[^>]*>)', rf'\1<caption>{caption}</caption>', text(data['text/html']), 1)
+            told = text(data['text/html'])
+            above = lambda m: f'{m[1]}<caption>{caption}</caption>'
+            data['text/html'] = re.sub(r'(<table[^>]*>)', above, told, count=1)
         if 'text/markdown' in data:
             told = text(data['text/markdown'])
-            data['text/markdown'] = re.sub(r'((?:^\|.*\n?)+)', lambda m: f'{m[1].rstrip()}\n\n: {caption}\n\n', told, 1, re.M)
+            below = lambda m: f'{m[1].rstrip()}\n\n: {caption}\n\n'
+            data['text/markdown'] = re.sub(r'((?:^\|.*\n?)+)', below, told, count=1, flags=re.M)
 
     def finish(self, page):
         "Everything on one page"
@@ -205,10 +211,10 @@ class Book:
     def _head(self, page):
         "Front matter: links to run the page elsewhere; pages of results fold their code"
         front, file = dict(page.front), f'nbs/{page.name}.ipynb'
-        run = [dict(text='Open in Colab', icon='play', href=f'https://colab.research.google.com/github/afgsbir/afgsbir/blob/main/{file}'),
-               dict(text='Open in Binder', icon='play-circle', href=f'https://mybinder.org/v2/gh/afgsbir/afgsbir/main?labpath={file}'),
-               dict(text='This notebook', icon='journal-code', href=f'{CODE}/blob/main/{file}')]
-        front['code-links'] = run
+        run = (('Open in Colab', 'play', f'{COLAB}/{file}'),
+               ('Open in Binder', 'play-circle', f'{BINDER}?labpath={file}'),
+               ('This notebook', 'journal-code', f'{CODE}/blob/main/{file}'))
+        front['code-links'] = [dict(text=text, icon=icon, href=href) for text, icon, href in run]
         if page.name[:2] > '49' and page.name[:1] != '6': front['code-fold'] = True
         told = yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
         page.cells.insert(0, dict(cell_type='raw', metadata={}, source=f'---\n{told}---\n'))
@@ -230,7 +236,7 @@ def works(file):
     for kind, key, body in re.findall(r'^@(\w+)\{([^,]+),(.*?)^\}', file.read_text(), re.M | re.S):
         fields = dict(re.findall(r'^\s*(\w+)\s*=\s*\{(.*?)\},?\s*$', body, re.M))
         authors = [a.split(',')[0] for a in fields['author'].split(' and ')]
-        who = authors[0] if len(authors) == 1 else ' and '.join(authors) if len(authors) == 2 else f'{authors[0]} et al.'
+        who = ' and '.join(authors) if len(authors) < 3 else f'{authors[0]} et al.'
         found[key] = fields | dict(kind=kind, short=f'{who} {fields["year"]}')
     return found
 
@@ -242,8 +248,7 @@ def settings(to, quarto):
     told = told.replace('COMMIT', git('rev-parse', '--short', 'HEAD') or 'none').replace('ROWS', dated)
     given = yaml.safe_load(told)
     if not quarto:
-        for key in ('html-math-method', 'embed-resources', 'minimal', 'highlight-style'): given['format']['html'].pop(key, None)
-        given['website'].pop('bread-crumbs', None)
+        for key in QUARTO_ONLY: given['format']['html'].pop(key, None)
     (to/'_quarto.yml').write_text(yaml.safe_dump(given, sort_keys=False, allow_unicode=True))
 
 
@@ -260,7 +265,7 @@ def stage(to, quarto=False, demo=ROOT/'outputs'/'demo'/'51_demo.ipynb'):
         (to/page.path).write_text(json.dumps(page.book))
     if demo.exists(): shutil.copy(demo, to/'nbs'/'51_demo.ipynb')          # executed by `make run` on this machine
     for name, told in made(bib).items(): (to/name).write_text(told)
-    if book.missing: raise InputError(f'{"; ".join(book.missing[:10])}: nothing has these names; correct the references')
+    if book.missing: raise InputError(f'{"; ".join(book.missing[:10])}: nothing has these names; correct them')
     settings(to, quarto)
     for f in (ROOT/'.ci'/'book').glob('*.*'):
         if f.suffix in ('.css', '.js', '.svg', '.png'): shutil.copy(f, to)

@@ -4,18 +4,21 @@
 
 # %% auto #0
 __all__ = ['BASES', 'STEPS', 'OPPONENT', 'OURS', 'FOLDS', 'MAIN', 'BENCHMARKS', 'SEEDS', 'PAPER', 'WITHOUT', 'PEOPLE', 'AIMS',
-           'AIM', 'missing_runs', 'split_rows', 'compare', 'span', 'gains', 'systems', 'table', 'step_table', 'grid',
-           'protocol_table', 'finding', 'best_of', 'settings_of', 'by_setting', 'reached', 'side_by_side', 'photos_of',
-           'criteria', 'never_looked_at', 'verdicts', 'categories_needed', 'visible', 'forest', 'shots', 'plot_tasks',
-           'retrieval_figure', 'main']
+           'AIM', 'INK', 'FAINT', 'PALETTE', 'COLOURS', 'THEME', 'missing_runs', 'split_rows', 'compare', 'span',
+           'gains', 'systems', 'table', 'step_table', 'grid', 'protocol_table', 'finding', 'best_of', 'settings_of',
+           'by_setting', 'reached', 'side_by_side', 'photos_of', 'criteria', 'never_looked_at', 'verdicts',
+           'categories_needed', 'visible', 'as_svg', 'use_theme', 'forest', 'shots', 'plot_tasks', 'retrieval_figure',
+           'Play', 'play', 'main']
 
 # %% ../nbs/34_tables.ipynb #2d229e78
-import argparse
+import argparse, base64, io, re
 from itertools import product
 from pathlib import Path
 from statistics import NormalDist
 
 import matplotlib.pyplot as plt, numpy as np, pandas as pd
+from matplotlib.figure import Figure
+from PIL import Image
 
 from .asking import bootstrap, bootstrap_difference, holm, permutation_test
 from .core import SETTING, InputError, command, load_rows, method_of, outputs_root
@@ -366,6 +369,46 @@ def visible(sd, n, power=.8, level=.05):
 
 def _z(power, level): return NormalDist().inv_cdf(1-level/2) + NormalDist().inv_cdf(power)
 
+# %% ../nbs/34_tables.ipynb #b00c0002
+INK, FAINT = '#1d2430', '#8a93a0'
+PALETTE = '#0072B2', '#D55E00', '#009E73', '#CC79A7', '#B8860B', '#3A9BD9', FAINT
+_COLOURED = OURS, 'ours-predicted', OPPONENT, 'ours-fixed', 'ours-learned', 'whitened', 'none'
+COLOURS = dict(zip(_COLOURED, PALETTE)) | {'whitened+csls+gallery': PALETTE[3], 'anil': PALETTE[5]}
+THEME = {
+    'font.size': 10, 'axes.titlesize': 10, 'legend.fontsize': 9, 'svg.fonttype': 'none', 'svg.hashsalt': 'afgsbir',
+    **{name: INK for name in ('text.color', 'axes.labelcolor', 'xtick.labelcolor', 'ytick.labelcolor')},
+    **{name: FAINT for name in ('axes.edgecolor', 'xtick.color', 'ytick.color')},
+    **{name: 'none' for name in ('figure.facecolor', 'axes.facecolor', 'savefig.facecolor', 'legend.facecolor')},
+    'axes.spines.top': False, 'axes.spines.right': False, 'legend.frameon': False,
+    'axes.prop_cycle': plt.cycler(color=PALETTE)}
+
+# %% ../nbs/34_tables.ipynb #b00c0004
+_PARTS = r'figure|axes|patch|text|line2d|legend|\w*Collection|matplotlib\.axis|[xy]tick|image\w*'
+_IDS = re.compile(rf' id="(?:{_PARTS})_\w*"')
+
+def as_svg(
+    fig,           # a matplotlib figure
+    alt:str='',    # words for who cannot see it
+)->str:
+    "A figure as SVG: the page's font, the page's ink, no id that another figure has too"
+    file = io.StringIO()
+    with plt.rc_context(THEME): fig.savefig(file, format='svg', bbox_inches='tight', metadata=dict(Date=None))
+    svg = re.sub(r'<metadata>.*?</metadata>', '', file.getvalue()[file.getvalue().index('<svg'):], flags=re.S)
+    svg = re.sub(r"font: (?:\w+ )*([\d.]+px)[^;\"]*", r'font-size: \1', _IDS.sub('', svg))
+    svg = re.sub(r'; font-family: [^;"]*', '', svg).replace(INK, 'currentColor')
+    said = f'role="img" aria-label="{alt}"' if alt else 'role="img"'
+    return re.sub(r'<svg([^>]*?) width="([\d.]+)pt"', rf'<svg {said}\1 width="\2pt"', svg, count=1).strip()
+
+# %% ../nbs/34_tables.ipynb #b00c0006
+def use_theme():
+    "From here on a notebook shows its figures in the book's look"
+    from IPython import get_ipython
+    plt.rcParams.update(THEME)
+    if (shell := get_ipython()) is None: return
+    formats = shell.display_formatter.formatters
+    formats['image/png'].pop(Figure, None)
+    formats['image/svg+xml'].for_type(Figure, as_svg)
+
 # %% ../nbs/34_tables.ipynb #7932b930
 def _bars(cs): return [[c['delta']-c['low'] for c in cs], [c['high']-c['delta'] for c in cs]]
 
@@ -378,14 +421,16 @@ def forest(
     found:list, # of (name, comparison), all of the same two methods
 ):
     "Differences with their intervals, one line per set; thin: over tasks, where the units are photos"
-    fig, ax = plt.subplots(figsize=(7, .6+.42*len(found)), layout='constrained')
-    for i, (_, c) in enumerate(found):
-        ax.errorbar(c['delta'], -i, xerr=_bars([c]), fmt='o', color='C0', capsize=3)
-        ax.errorbar(c['delta'], -i, xerr=_task_bars([c]), fmt='none', ecolor='C0', elinewidth=.6)
-    ax.axvline(0, color='grey', lw=.8)
+    fig, ax = plt.subplots(figsize=(5, .7+.5*len(found)), layout='constrained')
+    for i, (name, c) in enumerate(found):
+        how = dict(color=COLOURS.get(c['method'], PALETTE[0]), ecolor=COLOURS.get(c['method'], PALETTE[0]))
+        ax.errorbar(c['delta'], -i, xerr=_bars([c]), fmt='o', capsize=3, **how)
+        ax.errorbar(c['delta'], -i, xerr=_task_bars([c]), fmt='none', elinewidth=.6, ecolor=how['ecolor'])
+        ax.text(0, .3-i, name, va='center', fontsize=9, color=INK, transform=ax.get_yaxis_transform())
+    ax.axvline(0, color=FAINT, lw=.8)
     c = found[0][1]
-    ax.set(yticks=-np.arange(len(found)), yticklabels=[n for n, _ in found])
-    ax.set_xlabel(f'points of {c["metric"]}: {c["method"]} against {c["baseline"]}')
+    ax.set(yticks=[], ylim=(.4-len(found), .6))
+    ax.set_xlabel(f'points of {c["metric"]}: {c["method"]}\nagainst {c["baseline"]}')
     return ax
 
 # %% ../nbs/34_tables.ipynb #51632911
@@ -393,19 +438,19 @@ def shots(
     lines:list, baseline:str=OPPONENT, # of (name, rows, method)
 ):
     "Difference to the baseline in Acc@1 by k, one line per name; thin bars: over tasks, where the units are photos"
-    fig, ax = plt.subplots(figsize=(6.4, 2.8), layout='constrained')
+    fig, ax = plt.subplots(figsize=(5, 3.4), layout='constrained')
     ticks = sorted({int(k) for _, r, m in lines for k in r[r.method == m].k})
     for i, (name, r, m) in enumerate(lines):
         has = set(r[r.method == m].k) & set(r[r.method == baseline].k)
         cs = [compare(r, m, baseline, k) for k in ticks if k in has]
         x = [c['k']*(1+.03*i) for c in cs]
         y = [c['delta'] for c in cs]
-        line = ax.errorbar(x, y, _bars(cs), fmt='.-', lw=1, capsize=2, label=name)
+        line = ax.errorbar(x, y, _bars(cs), fmt='.-', lw=1.2, capsize=2, label=name, color=COLOURS.get(name, f'C{i}'))
         ax.errorbar(x, y, _task_bars(cs), fmt='none', ecolor=line[0].get_color(), elinewidth=.5)
-    ax.axhline(0, color='grey', lw=.8)
+    ax.axhline(0, color=FAINT, lw=.8)
     ax.set(xscale='log', xlabel='support pairs k', ylabel=f'points of Acc@1\nagainst {baseline}')
     ax.set_xticks(ticks, ticks); ax.minorticks_off()
-    ax.legend(frameon=False, fontsize=8, loc='center left', bbox_to_anchor=(1, .5))
+    fig.legend(loc='outside upper left', ncols=2, fontsize=8)
     return ax
 
 # %% ../nbs/34_tables.ipynb #8186cc9f
@@ -414,13 +459,13 @@ def plot_tasks(rows, methods=('none', 'ours-predicted'), k:int=5, metric='acc@1'
     r = rows[(rows.protocol == 'disjoint') & (rows.gallery == 'with') & (rows.k == k)]
     g = r.groupby(['method', 'task'])[metric].agg(['mean', 'min', 'max'])
     order = g.loc[methods[0]]['mean'].sort_values().index
-    fig, ax = plt.subplots(figsize=(9, 3.2), layout='constrained')
-    for m, shift in zip(methods, (-.15, .15)):
-        at = g.loc[m].loc[order]
+    fig, ax = plt.subplots(figsize=(5, .8+.22*len(order)), layout='constrained')
+    for i, (m, shift) in enumerate(zip(methods, (-.15, .15))):
+        at, how = g.loc[m].loc[order], dict(color=COLOURS.get(m, f'C{i}'), label=m)
         whiskers = [at['mean']-at['min'], at['max']-at['mean']]
-        ax.errorbar(np.arange(len(order))+shift, at['mean'], whiskers, fmt='o', ms=4, lw=1, label=m)
-    ax.set_xticks(range(len(order)), order, rotation=60); ax.legend()
-    ax.set(ylabel=f'{metric.capitalize()} (share)', ylim=(0, None))
+        ax.errorbar(at['mean'], np.arange(len(order))+shift, xerr=whiskers, fmt='o', ms=4, lw=1, **how)
+    ax.set_yticks(range(len(order)), order); fig.legend(loc='outside upper left', ncols=2)
+    ax.set(xlabel=f'{metric.capitalize()} (share)', xlim=(0, None))
     return ax
 
 # %% ../nbs/34_tables.ipynb #abedf914
@@ -449,6 +494,77 @@ def retrieval_figure(
         for axs, top in zip(pair, (line.top_0, line.top_1)): _ten_photos(axs[1:], top.split('|'), own, collection)
     fig.subplots_adjust(0, 0, 1, .95, .05, .25)
     return fig
+
+# %% ../nbs/34_tables.ipynb #b00c0011
+_SECONDS = 12
+
+def _moves(what, *steps):
+    "An attribute over the time of the play: (share of the time, value), ..."
+    times, values = zip((0, steps[0][1]), *steps, (1, steps[-1][1]))
+    keyed = ';'.join(f'{t:g}' for t in times), ';'.join(f'{v:g}' for v in values)
+    return ('<animate attributeName="{}" dur="{}s" repeatCount="3" fill="freeze" keyTimes="{}" values="{}"/>'
+            .format(what, _SECONDS, *keyed))
+
+def _image(pixels, x, y, side, inside=''):
+    "A picture in an SVG"
+    file = io.BytesIO()
+    Image.fromarray(pixels).convert('RGB').resize((96, 96)).save(file, 'WEBP', quality=75)
+    data = base64.b64encode(file.getvalue()).decode()
+    return (f'<image x="{x:g}" y="{y:g}" width="{side}" height="{side}" '
+            f'href="data:image/webp;base64,{data}">{inside}</image>')
+
+# %% ../nbs/34_tables.ipynb #b00c0013
+def _ranked(photos, rankings, own, places, *, y, side):
+    "Every photo of either ranking, from its place before to its place after; outside both it cannot be seen"
+    parts, out = [], places[-1]+side
+    for name in dict.fromkeys([*rankings[0], *rankings[1]]):
+        x = [places[r.index(name)] if name in r else out for r in rankings]
+        seen = [float(name in r) for r in rankings]
+        way = _moves('x', (.62, x[0]), (.74, x[1])) + _moves('opacity', (.62, seen[0]), (.74, seen[1]))
+        parts.append(_image(photos[name], x[0], y, side, way))
+        if name == own:
+            line = f'fill="none" stroke="{PALETTE[1]}" stroke-width="4" opacity="{seen[0]:g}"'
+            parts.append(f'<rect x="{x[0]:g}" y="{y-3}" width="{side}" height="{side+6}" {line}>{way}</rect>')
+    return ''.join(parts)
+
+# %% ../nbs/34_tables.ipynb #b00c0015
+class Play:
+    "An SVG that a notebook shows"
+    def __init__(self, svg, alt): self.svg, self.alt = svg, alt
+    def _repr_svg_(self): return self.svg
+    def __repr__(self): return self.alt
+
+def _said(words, x, y, inside='', size=15): return f'<text x="{x:g}" y="{y}" font-size="{size}">{words}{inside}</text>'
+
+def _from(start, end, what): return f'<g opacity="0">{_moves("opacity", (start, 0), (end, 1))}{what}</g>'
+
+def _shown_pairs(pairs):
+    "Pairs that come one by one, and what is made of them"
+    drawn = [(14+116*i, *pair) for i, pair in enumerate(pairs)]
+    parts = [_from(.22+.05*i, .27+.05*i, _image(sketch, x, 192, 54) + _image(photo, x+56, 192, 54))
+             for i, (x, sketch, photo) in enumerate(drawn)]
+    told = _from(.18, .24, _said(f'{len(pairs)} pairs of other things', 14, 180))
+    return told + ''.join(parts) + _from(.52, .58, _said('→ one gradient step', 14+116*len(pairs), 224))
+
+# %% ../nbs/34_tables.ipynb #b00c0018
+def play(
+    sketch, pairs:list, # pixels; (sketch, photo) in pixels
+    rankings:tuple,     # names of the nearest photos, the nearest first: before, after
+    photos:dict,        # name -> pixels
+    own:str, alt:str,   # the name of the photo that was drawn; all of it in words
+)->Play:
+    "A drawing, its ranking, the pairs, one step, the new ranking"
+    side, x0 = 62, 152
+    places = [x0+(side+8)*i for i in range(len(rankings[0]))]
+    before = _said('the nearest photos', x0, 26, _moves('opacity', (.62, 1), (.64, 0)))
+    parts = [_said('a drawing', 14, 26), _image(sketch, 14, 38, 110), before,
+             _from(.7, .76, _said('the nearest photos after one step', x0, 26)),
+             _ranked(photos, rankings, own, places, y=44, side=side), _shown_pairs(pairs),
+             *(_said(i+1, x+side/2-4, 128, size=13) for i, x in enumerate(places))]
+    width = max(places[-1]+side+14, 14+116*len(pairs)+150)
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} 260" width="{width}" class="play"'
+    head += f' role="img" aria-label="{alt}" font-family="system-ui, sans-serif" fill="{INK}">'
+    return Play(f'{head}<rect width="{width}" height="260" rx="10" fill="#fff"/>{"".join(parts)}</svg>', alt)
 
 # %% ../nbs/34_tables.ipynb #da57a745
 def main(argv=None):

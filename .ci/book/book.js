@@ -80,6 +80,13 @@
     document.addEventListener('click', e => { if (!box.contains(e.target)) results.classList.remove('show') })
   }
 
+  // ---- pictures that move: a click pauses them; who wants no motion sees the end
+  for (const svg of $$('svg.play')) {
+    const still = matchMedia('(prefers-reduced-motion: reduce)').matches
+    if (still) { svg.setCurrentTime(1e4); svg.pauseAnimations() }
+    svg.addEventListener('click', () => svg.animationsPaused() ? svg.unpauseAnimations() : svg.pauseAnimations())
+  }
+
   // ---- tables: sorted by a click, taken away as CSV
   const value = (row, i) => { const c = row.cells[i]; return c ? c.dataset.sort || c.textContent.trim() : '' }
   for (const table of $$('table.sortable')) {

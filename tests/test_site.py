@@ -1,0 +1,272 @@
+"The published book: a build that never removes a good site, and every page in a browser."
+import functools, http.server, importlib.util, json, os, re, shutil, stat, sys, threading
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+
+from afgsbir.core import InputError, repo_root
+
+ROOT = repo_root()
+sys.path.insert(0, str(ROOT/'.ci'))
+CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
+needs_node = pytest.mark.skipif(not shutil.which('node'), reason='no node on this machine: KaTeX is not run')
+
+
+def program(name):
+    "A module of .ci/ (one of them has the name of a module of Python)"
+    spec = importlib.util.spec_from_file_location(f'book_{name}', ROOT/'.ci'/f'{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+site = program('site')
+
+PAGE = """<!DOCTYPE html><html lang="en"><head><title>T</title><script src="https://cdn.example/jquery.js"></script>
+<link href="https://fonts.example/css" rel="stylesheet"></head><body><main id="quarto-document-content"><h1>T</h1>
+<p><span class="math inline">\\(\\big\\lVert x\\big\\rVert\\)</span></p>
+<table><thead><tr><th></th><th>a</th></tr></thead><tbody><tr><th>x</th><td>1</td></tr></tbody></table>
+<pre><code>1</code></pre></main></body></html>"""
+
+
+@pytest.fixture
+def old(tmp_path, monkeypatch):
+    "A good site, three pages staged, and whatever quarto is told to do"
+    good = tmp_path/'_site'
+    good.mkdir()
+    (good/'index.html').write_text('good')
+    def staged(to, quarto):
+        (to/'nbs').mkdir(parents=True)
+        for name in ('index.ipynb', 'nbs/a.ipynb', 'runs.md'): (to/name).write_text('{}')
+        return 3
+    monkeypatch.setattr(site, 'stage', staged)
+    monkeypatch.setattr(site, 'manifests', dict)
+    monkeypatch.setattr(site, 'build_page', lambda to: (_ for _ in ()).throw(InputError('no page here')))
+    (tmp_path/'bin').mkdir()
+    (tmp_path/'page.html').write_text(PAGE)
+    monkeypatch.setenv('PATH', f'{tmp_path/"bin"}{os.pathsep}{os.environ["PATH"]}')
+    def quarto(script):
+        file = tmp_path/'bin'/'quarto'
+        file.write_text(f'#!/bin/sh\nset -e\nsite="$2/_site"; page={tmp_path/"page.html"}\n{script}\n')
+        file.chmod(file.stat().st_mode | stat.S_IEXEC)
+        return site.build(good, tmp_path/'_stage')
+    return good, quarto
+
+
+RENDER = 'mkdir -p "$site/nbs"; for p in index nbs/a runs; do cp "$page" "$site/$p.html"; done'
+def with_more(html): return f"""{RENDER}; echo '{html}' >> "$site/runs.html\""""
+WORSE = {   # what quarto does, and what is said
+    'nothing': ('true', '0 pages'), 'an empty site': ('mkdir -p "$site"', '0 pages'),
+    'a page less': (f'{RENDER}; rm "$site/nbs/a.html"', '2 pages'),
+    'a warning': (f'{RENDER}; echo WARN: odd', 'warnings'), 'a failure': (f'{RENDER}; exit 3', 'warnings'),
+    'a broken link': (with_more('<a href="gone.html">x</a>'), 'runs.html: gone.html'),
+    'a broken anchor': (with_more('<a href="index.html#gone">x</a>'), 'runs.html: index.html#gone'),
+    'a broken address': (with_more(f'<a href="{site.HOME}/gone.html">x</a>'), 'runs.html: gone.html'),
+    'a picture without words': (with_more('<img src="index.html">'), 'without words')}
+
+
+@pytest.mark.parametrize('script, said', WORSE.values(), ids=WORSE)
+def test_a_worse_site_replaces_none(old, script, said):
+    good, quarto = old
+    with pytest.raises(InputError, match=re.escape(said)): quarto(script)
+    assert (good/'index.html').read_text() == 'good' and len(list(good.iterdir())) == 1
+
+
+@needs_node
+def test_a_better_one_does(old):
+    "Nothing is fetched, formulas are set, what is wide scrolls and is reached by a key"
+    good, quarto = old
+    (good/'gone.html').write_text('of an earlier build')
+    assert quarto(RENDER) == 3
+    assert not (good/'gone.html').exists() and not good.with_name('_site.old').exists()
+    page = BeautifulSoup((good/'nbs/a.html').read_text(), 'html.parser')
+    assert not page.select('[src^=http], link[href^=http]') and page.select_one('.katex .delimsizing')
+    assert not [t for t in page.select('th') if not t.get_text(strip=True)]
+    assert page.select_one('div.wide[tabindex="0"] > table') and page.select_one('pre')['tabindex'] == '0'
+    assert page.select_one('link[href="../katex/katex.min.css"]') and (good/'katex/katex.min.css').is_file()
+
+
+@needs_node
+def test_formulas():
+    from finish import katex, set_formulas
+    place = katex()
+    if place is None: pytest.skip('KaTeX cannot be fetched')
+    told = [(r'\Big\|x\Big\|', True), (r'\big\lVert x\big\rVert', False), (r'\underbrace{x}_{\text{same}}', True)]
+    big, norm, brace = set_formulas(told, place)
+    assert 'delimsizing' in big and '∥' in norm and 'stretchy' in brace
+    with pytest.raises(InputError, match='1 formulas cannot be set'): set_formulas([(r'\frobnicate x', False)], place)
+
+
+def notebook(folder, name, *cells):
+    made = [dict(cell_type='raw', metadata={}, source=f'---\ntitle: {name}\n---')]
+    made += [dict(cell_type=kind, metadata={}, source=source, outputs=[]) for kind, source in cells]
+    (folder/f'{name}.ipynb').write_text(json.dumps(dict(cells=made, nbformat=4, nbformat_minor=5, metadata={})))
+
+
+def test_references(tmp_path):
+    "Numbers a page, links to where they stand, code as it is; what is not there is told"
+    from stage import Book
+    figure, equation = '#| label: fig-one\n#| fig-cap: "First: of all"\n1', '$$x$$ {#eq-x}\n\n`@fig-one`'
+    notebook(tmp_path, '10_a', ('code', figure), ('markdown', equation))
+    notebook(tmp_path, '11_b', ('markdown', 'See @fig-one, @eq-x and [@work].\n\n@fig-none'))
+    book = Book(tmp_path, dict(work=dict(short='Who 2020')))
+    a, b = book.pages
+    for page in book.pages: book.finish(page)
+    assert '\\tag{1}' in a.cells[2]['source'] and '`@fig-one`' in a.cells[2]['source']
+    assert '[Figure 1](10_a.ipynb#figure-one) of *10_a*' in b.cells[1]['source']
+    assert '([Who 2020](../bibliography.md#work))' in b.cells[1]['source']
+    assert book.missing == ['11_b: @fig-none']
+
+
+def test_names():
+    "A name leads to the page of all names where it is one module's alone; else it is code"
+    from stage import HOME, Book, Page
+    book, page = Book.__new__(Book), Page.__new__(Page)
+    book.public, page.folder = dict(adapt=['adapt'], main=['door', 'tables']), 'nbs/'
+    said = f'[`adapt`]({HOME}/adapt.html#adapt) and [`main`]({HOME}/tables.html#main)'
+    assert book.names(page, said) == '[`adapt`](63_api.ipynb#adapt.adapt) and `main`'
+
+
+def test_titles():
+    "nbdev drops what follows the promise in the cell of the title"
+    from stage import crowded_title
+    assert not [f.name for f in (ROOT/'nbs').glob('*.ipynb') if crowded_title(f)]
+
+
+def test_one_head():
+    from finish import tables
+    rows = '<tr><th></th><th>x</th></tr><tr><th>name</th><th></th></tr>'
+    table = f'<table><thead>{rows}</thead><tbody><tr><th>a</th><td>1</td></tr></tbody></table>'
+    page = BeautifulSoup(f'<main>{table}</main>', 'html.parser')
+    tables(page)
+    assert [th.text for th in page.select('thead th')] == ['name', 'x']
+    assert page.select_one('tbody th')['scope'] == 'row'
+
+
+@pytest.fixture(scope='module')
+def built(tmp_path_factory):
+    "The site, built once, under a sub-path of a server that asks nobody else"
+    place = tmp_path_factory.mktemp('site')
+    site.build(place/'some'/'where', place/'_stage')
+    shutil.rmtree(place/'_stage')
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_): pass
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), functools.partial(Quiet, directory=place))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield place/'some'/'where', f'http://127.0.0.1:{server.server_port}/some/where/'
+    server.shutdown()
+
+
+def test_twins(built):
+    "Every page has its text as Markdown, and llms.txt names them; the index knows no code"
+    home, _ = built
+    pages = [f for f in home.rglob('*.html') if not {'try', 'runs'} & set(f.relative_to(home).parts[:-1])]
+    told = (home/'llms.txt').read_text()
+    for f in pages: assert f.with_suffix('.llms.md').is_file() and f.stem in told, f
+    index = json.loads((home/'search.json').read_text())
+    assert {e['href'].split('#')[0] for e in index} == {f.relative_to(home).as_posix() for f in pages}
+    assert not [e for e in index if 'import ' in e['text'] and ' as np' in e['text']]
+
+
+@pytest.fixture(scope='module')
+def window(built):
+    if not CHROMIUM: pytest.skip('no Chromium on this machine: pages are not opened')
+    pytest.importorskip('playwright', reason='playwright is not installed: pages are not opened')
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=CHROMIUM, args=['--no-sandbox'])
+        yield browser.new_context(viewport=dict(width=1400, height=900), color_scheme='light')
+        browser.close()
+
+
+def axe():
+    from page import from_npm
+    return (from_npm('axe-core@4.14.1', ['axe.min.js'])/'axe.min.js').read_text()
+
+
+SEEN = """() => ({
+  wide: document.documentElement.scrollWidth - innerWidth,
+  dead: [...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src.slice(0, 80)),
+  past: [...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1 &&
+    !e.closest('.wide, pre, .katex-display, .katex-mathml, svg')).slice(0, 3).map(e => e.outerHTML.slice(0, 90)) })"""
+SERIOUS = """async ([exclude, only]) => {
+  const found = await axe.run({ exclude }, { resultTypes: ['violations'], preload: false, ...only })
+  return found.violations.filter(v => ['serious', 'critical'].includes(v.impact))
+    .map(v => [v.id, v.nodes.map(n => n.html.slice(0, 200)).slice(0, 3)]) }"""
+FULL = ('index.html', 'nbs/20_adapt.html', 'nbs/50_results.html', 'runs.html')
+SAME = ['pre code', 'tbody tr:nth-child(n+4)', '#quarto-sidebar', '#TOC', '#quarto-header', 'footer', '.katex', 'svg *']
+
+
+def test_every_page(built, window):
+    "Wide and narrow, light and dark: no error, no request to others, no dead picture, no overflow, nothing serious"
+    home, address = built
+    source = axe()
+    page, wrong, faults = window.new_page(), [], {}
+    page.on('console', lambda m: wrong.append(m.text) if m.type in ('error', 'warning') else None)
+    page.on('pageerror', lambda e: wrong.append(str(e)))
+    page.on('request', lambda r: None if r.url.startswith((address, 'data:', 'blob:')) else wrong.append(r.url))
+    files = sorted(f for f in home.rglob('*.html') if not {'try', 'runs'} & set(f.relative_to(home).parts[:-1]))
+    files += sorted((home/'runs').rglob('*.html'))[::60]
+    for f in files:
+        name = f.relative_to(home).as_posix()
+        page.set_viewport_size(dict(width=1400, height=900))
+        page.emulate_media(color_scheme='light')
+        page.goto(address+name)
+        found = [page.evaluate(SEEN)]
+        page.evaluate(source)
+        same = [] if name in FULL else SAME
+        serious = page.evaluate(SERIOUS, [same, {}])
+        page.set_viewport_size(dict(width=390, height=844))
+        page.emulate_media(color_scheme='dark')
+        page.wait_for_function('document.documentElement.classList.contains("quarto-dark")')
+        found.append(page.evaluate(SEEN))
+        serious += page.evaluate(SERIOUS, [same, dict(runOnly=['color-contrast', 'scrollable-region-focusable'])])
+        bad = [s for s in found if s['wide'] > 0 or s['dead'] or s['past']]
+        if bad or serious or wrong: faults[name] = [*bad, *serious, *wrong]
+        wrong.clear()
+    page.close()
+    assert not faults, json.dumps(faults, indent=1)
+
+
+def test_search(built, window):
+    "Titles before texts, from another page too"
+    page = window.new_page()
+    page.goto(built[1]+'nbs/24_centre.html')
+    def first(q, n=3):
+        page.fill('#quarto-search input', '')
+        page.fill('#quarto-search input', q)
+        page.wait_for_selector('.smalldocs-search-results.show a')
+        return page.locator('.smalldocs-search-results a').evaluate_all(f'a => a.slice(0, {n}).map(e => e.innerText)')
+    assert any('Your own pictures' in t for t in first('own photos'))
+    assert 'A margin for every task' in first('margin')[0]
+    assert 'Glossary' in ''.join(first('glossary')) and first('CSLS')
+    with page.expect_navigation(): page.keyboard.press('Enter')
+    assert not page.url.endswith('24_centre.html')
+    page.close()
+
+
+def test_theme_stays(built, window):
+    page = window.new_page()
+    dark = lambda: page.evaluate('document.documentElement.classList.contains("quarto-dark")')
+    page.goto(built[1]+'index.html')
+    assert not dark()
+    page.click('.quarto-color-scheme-toggle')
+    page.wait_for_function('document.documentElement.classList.contains("quarto-dark")')
+    page.goto(built[1]+'nbs/20_adapt.html')
+    assert dark() and page.evaluate('getComputedStyle(document.body).backgroundColor') == 'rgb(18, 22, 28)'
+    page.evaluate('localStorage.clear()')
+    page.close()
+
+
+def test_runs_are_sorted(built, window):
+    page = window.new_page()
+    page.goto(built[1]+'runs.html')
+    def column(n): return page.locator(f'table.sortable tbody tr td:nth-child({n})').all_inner_texts()
+    runs = column(1)
+    for _ in range(2): page.click('th button:has-text("seconds")')
+    seconds = [float(s.replace(',', '')) for s in column(6) if s]
+    assert seconds == sorted(seconds, reverse=True) and sorted(column(1)) == sorted(runs) and len(runs) > 50
+    page.click('table.sortable tbody a')
+    page.wait_for_selector('#parameters')
+    page.close()

@@ -8,7 +8,7 @@ export MALLOC_TOP_PAD_ := 268435456
 # where it is set, every program of a test compiles its imports anew: seconds each
 unexport PYTHONDONTWRITEBYTECODE
 JOBS ?= $(shell nproc)
-.PHONY: run test mutants data data-research runs primary bench site lab clean setup release cards
+.PHONY: run test mutants data data-research runs primary bench site dist lab clean setup release cards
 
 run: data
 	snakemake -j $(JOBS) --config out=outputs/demo seeds=0 bases=triplet,meta-anil,meta-fixed,meta-predicted -- outputs/demo/test/emoji-demo/rows.csv
@@ -78,9 +78,15 @@ bench: data
 site: setup
 	$(PY) .ci/site.py
 
+# what a release holds: the package, and the book as an archive that opens from a disk
+dist: site
+	rm -rf dist
+	$(PY) -m pip wheel -q --no-deps --disable-pip-version-check -w dist .
+	$(PY) -c "import shutil; shutil.make_archive('dist/afgsbir-book', 'zip', '_site')"
+
 # your own pictures: draw, search, adapt
 lab: data
 	jupyter lab nbs/64_your_pictures.ipynb
 
 clean:
-	rm -rf _site _site.old _proc _stage outputs/demo outputs/smoke .snakemake
+	rm -rf _site _site.old _proc _stage dist outputs/demo outputs/smoke .snakemake

@@ -123,12 +123,13 @@ def code(soup):
 
 def pictures(soup):
     "Pictures drawn as SVG are one picture to who hears them; names inside are theirs alone"
-    for i, svg in enumerate(soup.select('main .cell-output svg')):
-        alt = svg.attrs.pop('alt', None) or svg.get('aria-label')
+    for svg in soup.select('main .cell-output svg'):
+        if svg.parent.name == 'p': svg.parent.name = 'div'
+        alt = svg.get('aria-label') or svg.get('alt')
         svg['role'] = 'img'
         width = float((svg.get('viewbox') or svg.get('viewBox') or '0 0 0 0').split()[2])
         if width > 440:      # smaller it could not be read: it scrolls
-            svg['style'] = f'min-width: {min(width, 760):.0f}px'
+            svg['style'] = f'min-width: {min(width, 560):.0f}px'
             name = f'Figure: {(alt or "")[:60]}'
             svg.wrap(boxed(soup, 'div', class_='wide', tabindex='0', role='region', aria_label=name))
         if alt: svg['aria-label'] = alt

@@ -124,7 +124,7 @@ class Book:
         self.where = {label: page for page in self.pages for label in page.labels}
         twice = [l for l in self.where if sum(l in p.labels for p in self.pages) > 1]
         if twice: raise InputError(f'{", ".join(twice)}: labels that stand twice; rename one')
-        self.works, self.public, self.missing, self.pictures = bib, public_names(), [], 0
+        self.works, self.public, self.chapters, self.missing = bib, public_names(), chapters(), []
 
     def resolve(self, page, source):
         "References, citations and names, as links"
@@ -152,8 +152,9 @@ class Book:
         def one(m):
             name, module = m[1], m[2]
             entry = name.strip('`').split('.')[0]
-            known = self.public.get(entry, [])
-            return f'[{name}]({page.link("nbs/63_api.ipynb", f"{module}.{entry}")})' if known == [module] else name
+            if self.public.get(entry, []) != [module]: return name
+            if page.name == '63_api': return f'[{name}]({self.chapters[module]}.ipynb)'
+            return f'[{name}]({page.link("nbs/63_api.ipynb", f"{module}.{entry}")})'
         return re.sub(rf'\[(`[^`\]]+`)\]\({HOME}/(\w+)\.html#[^)]*\)', one, source)
 
     def markdown(self, page, source):
@@ -173,7 +174,6 @@ class Book:
         if number: given['label'] = anchor(label)
         shown = [d for d in (o.get('data', {}) for o in outputs) if any(k.startswith('image/') for k in d)]
         if shown and given.get('include') is not False:
-            self.pictures += 1
             given.setdefault('fig-alt', re.sub(r'[*`$\\]', '', str(given.get('fig-cap') or before)))
             if number: given['fig-cap'] = f'{number}: {given["fig-cap"]}'
         caption = given.pop('tbl-cap', None)
@@ -218,6 +218,12 @@ class Book:
         if page.name[:2] > '49' and page.name[:1] != '6': front['code-fold'] = True
         told = yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
         page.cells.insert(0, dict(cell_type='raw', metadata={}, source=f'---\n{told}---\n'))
+
+
+def chapters():
+    "module -> the notebook that it is exported from"
+    found = {f.stem: re.search(r'nbs/(\w+)\.ipynb', f.read_text()[:1000]) for f in (ROOT/'afgsbir').glob('*.py')}
+    return {module: m[1] for module, m in found.items() if m}
 
 
 def public_names():

@@ -400,14 +400,18 @@ def as_svg(
     return re.sub(r'<svg([^>]*?) width="([\d.]+)pt"', rf'<svg {said}\1 width="\2pt"', svg, count=1).strip()
 
 # %% ../nbs/34_tables.ipynb #b00c0006
+def _photographic(fig): return any(ax.images for ax in fig.axes)
+
 def use_theme():
-    "From here on a notebook shows its figures in the book's look"
+    "From here on a notebook shows its figures in the book's look; those with photos in them stay PNG"
     from IPython import get_ipython
+    plt.close(plt.figure())                        # so that the notebook's own ways of showing figures are set up
     plt.rcParams.update(THEME)
-    if (shell := get_ipython()) is None: return
-    formats = shell.display_formatter.formatters
-    formats['image/png'].pop(Figure, None)
-    formats['image/svg+xml'].for_type(Figure, as_svg)
+    if (shell := get_ipython()) is None or not hasattr(shell, 'kernel'): return
+    png, svg = (shell.display_formatter.formatters[f'image/{kind}'] for kind in ('png', 'svg+xml'))
+    theirs = png.for_type(Figure)
+    png.for_type(Figure, lambda fig: theirs(fig) if theirs and _photographic(fig) else None)
+    svg.for_type(Figure, lambda fig: None if _photographic(fig) else as_svg(fig))
 
 # %% ../nbs/34_tables.ipynb #7932b930
 def _bars(cs): return [[c['delta']-c['low'] for c in cs], [c['high']-c['delta'] for c in cs]]
@@ -499,32 +503,31 @@ def retrieval_figure(
 _SECONDS = 12
 
 def _moves(what, *steps):
-    "An attribute over the time of the play: (share of the time, value), ..."
+    "An attribute, or a shift to the right, over the time of the play: (share of the time, value), ..."
     times, values = zip((0, steps[0][1]), *steps, (1, steps[-1][1]))
+    kind = 'animateTransform type="translate"' if what == 'transform' else 'animate'
     keyed = ';'.join(f'{t:g}' for t in times), ';'.join(f'{v:g}' for v in values)
-    return ('<animate attributeName="{}" dur="{}s" repeatCount="3" fill="freeze" keyTimes="{}" values="{}"/>'
-            .format(what, _SECONDS, *keyed))
+    return ('<{} attributeName="{}" dur="{}s" repeatCount="3" fill="freeze" keyTimes="{}" values="{}"/>'
+            .format(kind, what, _SECONDS, *keyed))
 
-def _image(pixels, x, y, side, inside=''):
+def _image(pixels, x, y, side):
     "A picture in an SVG"
     file = io.BytesIO()
     Image.fromarray(pixels).convert('RGB').resize((96, 96)).save(file, 'WEBP', quality=75)
     data = base64.b64encode(file.getvalue()).decode()
-    return (f'<image x="{x:g}" y="{y:g}" width="{side}" height="{side}" '
-            f'href="data:image/webp;base64,{data}">{inside}</image>')
+    return f'<image x="{x:g}" y="{y:g}" width="{side}" height="{side}" href="data:image/webp;base64,{data}"/>'
 
 # %% ../nbs/34_tables.ipynb #b00c0013
 def _ranked(photos, rankings, own, places, *, y, side):
     "Every photo of either ranking, from its place before to its place after; outside both it cannot be seen"
     parts, out = [], places[-1]+side
+    frame = f'<rect y="{y-3}" width="{side}" height="{side+6}" fill="none" stroke="{PALETTE[1]}" stroke-width="4"/>'
     for name in dict.fromkeys([*rankings[0], *rankings[1]]):
         x = [places[r.index(name)] if name in r else out for r in rankings]
         seen = [float(name in r) for r in rankings]
-        way = _moves('x', (.62, x[0]), (.74, x[1])) + _moves('opacity', (.62, seen[0]), (.74, seen[1]))
-        parts.append(_image(photos[name], x[0], y, side, way))
-        if name == own:
-            line = f'fill="none" stroke="{PALETTE[1]}" stroke-width="4" opacity="{seen[0]:g}"'
-            parts.append(f'<rect x="{x[0]:g}" y="{y-3}" width="{side}" height="{side+6}" {line}>{way}</rect>')
+        way = _moves('transform', (.62, x[0]), (.74, x[1])) + _moves('opacity', (.62, seen[0]), (.74, seen[1]))
+        shown = _image(photos[name], 0, y, side) + (frame if name == own else '')
+        parts.append(f'<g transform="translate({x[0]:g})" opacity="{seen[0]:g}">{way}{shown}</g>')
     return ''.join(parts)
 
 # %% ../nbs/34_tables.ipynb #b00c0015

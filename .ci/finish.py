@@ -2,7 +2,7 @@
 
 Every page then stands by itself: it asks no other host for anything.
 """
-import html, json, os, re, shutil, subprocess
+import gc, html, json, os, re, shutil, subprocess
 from pathlib import Path
 
 from bs4 import BeautifulSoup
@@ -104,6 +104,8 @@ def tables(soup):
         for empty in table.find_all('th'):
             if not empty.get_text(strip=True): empty.name = 'td'
             elif not empty.get('scope'): empty['scope'] = 'col' if empty.find_parent('thead') else 'row'
+        for cell in table.find_all('td'):
+            if len(cell.get_text(strip=True)) < 32: cell['class'] = 'short'
         for old in ('border', 'style'): table.attrs.pop(old, None)
         for cell in table.find_all(style=True): del cell['style']
         if 'dataframe' in table.get('class', []): table['class'] = [*table['class'], 'table']
@@ -196,6 +198,7 @@ def finish_page(f, site, has_katex):
     entries = [dict(href=path + (f'#{at}' if at else ''), title=title, section=heading, text=words)
                for at, heading, words in sections(soup)]
     f.write_text(str(soup))
+    soup.decompose()
     return entries
 
 
@@ -204,7 +207,10 @@ def finish(site):
     maths(site)
     localise(site)
     index, has_katex = [], (site/'katex').is_dir()
-    for f in sorted(site.rglob('*.html')): index += finish_page(f, site, has_katex)
+    gc.disable()                                          # trees of many small nodes: a third of the time
+    try:
+        for f in sorted(site.rglob('*.html')): index += finish_page(f, site, has_katex)
+    finally: gc.enable()
     (site/'search.json').write_text(json.dumps([dict(objectID=e['href'], **e) for e in index], ensure_ascii=False))
     (site/'search.js').write_text(f'window.bookIndex = {json.dumps(index, ensure_ascii=False)}')
 

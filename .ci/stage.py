@@ -172,6 +172,8 @@ class Book:
         label, outputs = str(given.get('label', '')), cell.get('outputs', [])
         number = page.labels.get(label)
         if number: given['label'] = anchor(label)
+        results = '50' <= page.name[:2] <= '60'
+        if results and given.get('echo') is not False: given.setdefault('code-fold', True)
         shown = [d for d in (o.get('data', {}) for o in outputs) if any(k.startswith('image/') for k in d)]
         if shown and given.get('include') is not False:
             given.setdefault('fig-alt', re.sub(r'[*`$\\]', '', str(given.get('fig-cap') or before)))
@@ -209,13 +211,12 @@ class Book:
         self._head(page)
 
     def _head(self, page):
-        "Front matter: links to run the page elsewhere; pages of results fold their code"
+        "Front matter: links to run the page elsewhere"
         front, file = dict(page.front), f'nbs/{page.name}.ipynb'
         run = (('Open in Colab', 'play', f'{COLAB}/{file}'),
                ('Open in Binder', 'play-circle', f'{BINDER}?labpath={file}'),
                ('This notebook', 'journal-code', f'{CODE}/blob/main/{file}'))
         front['code-links'] = [dict(text=text, icon=icon, href=href) for text, icon, href in run]
-        if page.name[:2] > '49' and page.name[:1] != '6': front['code-fold'] = True
         told = yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
         page.cells.insert(0, dict(cell_type='raw', metadata={}, source=f'---\n{told}---\n'))
 

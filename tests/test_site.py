@@ -30,6 +30,9 @@ PAGE = """<!DOCTYPE html><html lang="en"><head><title>T</title><script src="http
 <pre><code>1</code></pre></main></body></html>"""
 
 
+def refused(to): raise InputError('no page here')
+
+
 @pytest.fixture
 def old(tmp_path, monkeypatch):
     "A good site, three pages staged, and whatever quarto is told to do"
@@ -42,7 +45,7 @@ def old(tmp_path, monkeypatch):
         return 3
     monkeypatch.setattr(site, 'stage', staged)
     monkeypatch.setattr(site, 'manifests', dict)
-    monkeypatch.setattr(site, 'build_page', lambda to: (_ for _ in ()).throw(InputError('no page here')))
+    monkeypatch.setattr(site, 'build_page', refused)
     (tmp_path/'bin').mkdir()
     (tmp_path/'page.html').write_text(PAGE)
     monkeypatch.setenv('PATH', f'{tmp_path/"bin"}{os.pathsep}{os.environ["PATH"]}')
@@ -146,9 +149,11 @@ def test_one_head():
 
 @pytest.fixture(scope='module')
 def built(tmp_path_factory):
-    "The site, built once, under a sub-path of a server that asks nobody else"
+    "The site, built once, without the page that has tests of its own; under a sub-path of a server"
     place = tmp_path_factory.mktemp('site')
-    site.build(place/'some'/'where', place/'_stage')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(site, 'build_page', refused)
+        site.build(place/'some'/'where', place/'_stage')
     shutil.rmtree(place/'_stage')
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_): pass

@@ -69,11 +69,13 @@ def maths(site):
 
 
 def localise(site):
-    "No page and no stylesheet asks another host"
+    "No page and no stylesheet asks another host, nor for a script that sets formulas: they are set"
     for f in site.rglob('*.html'):
         t = f.read_text()
         t = re.sub(r'<script[^>]*src="https?://[^"]*"[^>]*>\s*</script>', '', t)
         t = re.sub(r'<link[^>]*href="https?://[^"]*"[^>]*>', lambda m: m[0] if 'canonical' in m[0] else '', t)
+        t = re.sub(r'<script[^>]*src="[^"]*katex/[^"]*"[^>]*>\s*</script>', '', t)
+        t = re.sub(r'<link[^>]*href="[^"]*katex/[^"]*"[^>]*>', '', t)
         f.write_text(t)
     for f in site.rglob('*.css'):
         t = f.read_text()
@@ -230,8 +232,8 @@ def run_pages(site, runs):
         to.parent.mkdir(parents=True, exist_ok=True)
         up = '../'*len(Path(name).parts)
         page = re.sub(r'((?:href|src|data-up)=")(?![a-z]+:|#|/|data:)(?:\./)?([^"]*)"', rf'\1{up}\2"', frame)
-        page = re.sub(r'(name="smalldocs:offset" content=")[^"]*', rf'\1{up}', page)
-        page = re.sub(r'(content=")[^"]*(" name="smalldocs:offset")', rf'\1{up}\2', page)
+        page = re.sub(r'(name="(?:smalldocs|quarto):offset" content=")[^"]*', rf'\1{up}', page)
+        page = re.sub(r'(content=")[^"]*(" name="(?:smalldocs|quarto):offset")', rf'\1{up}\2', page)
         to.write_text(page.replace('RUN-NAME', name).replace('>RUN<', f'>{told(up)}<', 1))
 
 

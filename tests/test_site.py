@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
-from afgsbir.core import InputError, repo_root
+from afgsbir.core import InputError, repo_root, save_rows
 
 ROOT = repo_root()
 sys.path.insert(0, str(ROOT/'.ci'))
@@ -23,7 +23,8 @@ def program(name):
 
 site = program('site')
 
-PAGE = """<!DOCTYPE html><html lang="en"><head><title>T</title><script src="https://cdn.example/jquery.js"></script>
+PAGE = """<!DOCTYPE html><html lang="en"><head><title>T</title>
+<script src="https://cdn.example/jquery.js"></script><script src="katex/katex.min.js"></script>
 <link href="https://fonts.example/css" rel="stylesheet"></head><body><main id="quarto-document-content"><h1>T</h1>
 <p><span class="math inline">\\(\\big\\lVert x\\big\\rVert\\)</span></p>
 <table><thead><tr><th></th><th>a</th></tr></thead><tbody><tr><th>x</th><td>1</td></tr></tbody></table>
@@ -84,7 +85,7 @@ def test_a_better_one_does(old):
     assert quarto(RENDER) == 3
     assert not (good/'gone.html').exists() and not good.with_name('_site.old').exists()
     page = BeautifulSoup((good/'nbs/a.html').read_text(), 'html.parser')
-    assert not page.select('[src^=http], link[href^=http]') and page.select_one('.katex .delimsizing')
+    assert not page.select('[src^=http], link[href^=http], [src^=katex]') and page.select_one('.katex .delimsizing')
     assert not [t for t in page.select('th') if not t.get_text(strip=True)]
     assert page.select_one('div.wide[tabindex="0"] > table') and page.select_one('pre')['tabindex'] == '0'
     assert page.select_one('link[href="../katex/katex.min.css"]') and (good/'katex/katex.min.css').is_file()
@@ -126,15 +127,30 @@ def test_names():
     "A name leads to the page of all names where it is one module's alone; else it is code"
     from stage import HOME, Book, Page
     book, page = Book.__new__(Book), Page.__new__(Page)
-    book.public, page.folder = dict(adapt=['adapt'], main=['door', 'tables']), 'nbs/'
+    book.public, book.chapters = dict(adapt=['adapt'], main=['door', 'tables']), dict(adapt='20_adapt')
+    page.folder, page.name = 'nbs/', '10_a'
     said = f'[`adapt`]({HOME}/adapt.html#adapt) and [`main`]({HOME}/tables.html#main)'
     assert book.names(page, said) == '[`adapt`](63_api.ipynb#adapt.adapt) and `main`'
+    page.name = '63_api'
+    assert book.names(page, said) == '[`adapt`](20_adapt.ipynb) and `main`'
 
 
 def test_titles():
     "nbdev drops what follows the promise in the cell of the title"
     from stage import crowded_title
     assert not [f.name for f in (ROOT/'nbs').glob('*.ipynb') if crowded_title(f)]
+
+
+def test_scores(tmp_path):
+    "A run's score: five pairs, other photos asked, support in the gallery, the paper's setting; the mean of all lines"
+    from pages import scores
+    row = dict(run='test/a', trained_on='x', dataset='x', method='m', seed=0, draws=1, task='t', n_query=4, n_gallery=9)
+    row |= {'acc@1': .5, 'acc@5': 1, 'acc@10': 1, 'fold': 'split', 'base': 'b', 'step': 's', 'k': 5}
+    row |= dict(protocol='disjoint', gallery='with', placement='drawn', gallery_of='category')
+    others = [dict(k=1), dict(protocol='overlap'), dict(gallery='without'), dict(placement='centred'), dict(gallery_of='any')]
+    rows = [row, row | {'acc@1': .7, 'task': 'u'}, *(row | o | {'acc@1': 0} for o in others)]
+    save_rows(rows, tmp_path/'test/a/rows.csv')
+    assert scores('test/a', tmp_path) == {'m': pytest.approx(60)} and scores('fit/a', tmp_path) == {}
 
 
 def test_one_head():

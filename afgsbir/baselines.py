@@ -190,14 +190,14 @@ def _rules(tensors, facts):
 def _head(tensors, facts, heads):
     "The head of a file, by whoever knows its kind"
     if facts['base'] in heads: return heads[facts['base']](_under('head.', tensors), **facts['head'])
-    raise InputError(f"its head is one of {facts['base']!r}; open it with the heads that know it (zero_shot.HEADS)")
+    raise InputError(f"its head is one of {facts['base']!r}; open it with the heads that know it (from_scratch.HEADS)")
 
 def _base(tensors, facts, file, allow_download=False, heads={}):
     "The base of a file, with no steps: trained, or fitted in closed form"
     if 'settings' not in facts:
         local_backbone(facts['features'].get('backbone', 'efficientnet_lite2'), True, file, allow_download)
-        encoder, size = grid_encoder(**facts['features']), facts['features'].get('size', 192)
-        head = _head(tensors, facts, heads) if 'head' in facts else None
+        head, size = _head(tensors, facts, heads) if 'head' in facts else None, facts['features'].get('size', 192)
+        encoder = head.encoder if head and head.encoder else grid_encoder(**facts['features'])
         return System(facts['base'], encoder, size, 2, _under('params.', tensors), head=head)
     s = settings(**facts['settings'])
     own = {n: t for n, t in tensors.items() if not n.startswith(('bank.', 'rules.'))}

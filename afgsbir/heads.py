@@ -23,7 +23,7 @@ from .meta import negatives
 from .pairs import Collection
 from .regularisers import instance_loss
 from .tasks import Episodes, Features
-from .train import Settings, batch_at, descend, pace, settings
+from .train import Settings, _views_of, batch_at, descend, pace, settings
 from .views import Maps
 
 # %% ../nbs/66_heads.ipynb #ea37ab90
@@ -35,6 +35,7 @@ class Seen(NamedTuple):
     words: Tensor = torch.zeros(1, 8)    # (tasks, w) their word vectors
     hands: Tensor = torch.ones(1).long() # (n_sketches,) who drew it: 1, 2, ...
     teacher: Tensor = torch.zeros(1, 2)  # (n_photos, c) what another classifier says of a photo, logits
+    more: dict = {}                      # what one method alone looks at, by name
 
 # %% ../nbs/66_heads.ipynb #b1aa60c2
 class Batch(NamedTuple):
@@ -44,6 +45,7 @@ class Batch(NamedTuple):
     e: Episodes     # whose sketch and photo are row numbers
     chance: np.random.Generator # for whatever the loss draws
     step: int = 0
+    view: Tensor = None # (t, n) which view of each sketch it is
 
 def pictured(
     photo:Tensor, # (t, m, ...)
@@ -60,7 +62,8 @@ def batch_of(
     maps = Maps(seen.x.photos.numpy(), seen.x.sketches.numpy())
     sketch, photo, e = batch_at(step, seen.tasks, maps, s)
     per_task = lambda x: x.unflatten(0, (s.n_tasks, -1))
-    return Batch(per_task(sketch), per_task(photo), e, rng('head', s.seed, step), step)
+    view = torch.as_tensor(_views_of(step, e, maps.views, s)[0])
+    return Batch(per_task(sketch), per_task(photo), e, rng('head', s.seed, step), step, view)
 
 # %% ../nbs/66_heads.ipynb #34a6f7fe
 def paired(
@@ -76,10 +79,19 @@ class Head(nn.Module):
     "Two embeddings and what they are trained by; as a rule it adapts to nothing"
     kept = ()     # the parts that answer; all others only train
     after = None  # the head that must be trained before, as `elder`
+    encoder = None # an F of its own, instead of the one that all share
 
     def queries(self, x): raise NotImplementedError    # (..., dim) of sketches to (..., d)
     def photos(self, x): return self.queries(x)
     def loss(self, b): raise NotImplementedError       # a `Batch` to a dict of scalars
+    def begin(self, seen): pass                        # whatever it takes over from its elder
+    def score(self, seen, s): return validated(self, seen, s)
+
+    @classmethod
+    def equip(cls, params, seen, collection, device='cpu', **features):
+        "M and `Seen`, with what this method alone needs; `features` are those of `grid_encoder`"
+        return params, seen
+
     def forward(self, support):
         return Adapted(lambda x: self.queries(x)[None], lambda x: self.photos(x)[None])
 
@@ -163,7 +175,7 @@ def fit(
     def backward(loss):
         loss.backward()
         nn.utils.clip_grad_norm_(head.parameters(), s.clip)
-    def each(step, loss): course.log(step+1, lambda: validated(head, seen, s))
+    def each(step, loss): course.log(step+1, lambda: head.score(seen, s))
     descend(loss_at, opt, course.steps(), backward=backward, each=each)
     course.put(course.best)
     head.eval()
@@ -179,6 +191,7 @@ def grown(
     seed_torch(s.seed)
     head = kind(seen.x.photos.shape[-1], s.d, seen)
     head.elder = (elder,)                # in a tuple: no part of the head
+    head.begin(seen)
     return head, fit(head, seen, s)
 
 # %% ../nbs/66_heads.ipynb #0f57a296

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Seen', 'Batch', 'pictured', 'batch_of', 'paired', 'Head', 'in_task', 'first', 'Plain', 'validated', 'fit', 'grown',
-           'projection', 'look', 'head_tensors', 'opened']
+           'some_of', 'projection', 'shared_features', 'look', 'head_tensors', 'opened']
 
 # %% ../nbs/66_heads.ipynb #91053a21
 import copy
@@ -195,18 +195,32 @@ def grown(
     return head, fit(head, seen, s)
 
 # %% ../nbs/66_heads.ipynb #0f57a296
+def some_of(
+    x:Features, tasks:list,
+)->Tensor: # (n, ...)
+    "Plain views of training pictures, at most 1500 sketches and as many photos"
+    some = lambda attr: rng('principal').permutation(rows_of(tasks, attr).unique())[:1500]
+    return torch.cat([x.sketches[some('sketches'), 0], x.photos[some('gallery'), 0]]).float()
+
 def projection(
     x:Features, tasks:list, dim:int,
 )->dict:   # M: weight (dim, ...), bias (1, dim)
-    "The first principal directions of training pictures (at most three thousand), mean square 1"
-    some = lambda attr: rng('principal').permutation(rows_of(tasks, attr).unique())[:1500]
-    both = torch.cat([x.sketches[some('sketches'), 0], x.photos[some('gallery'), 0]]).float()
+    "The first principal directions of training pictures, mean square 1"
+    both = some_of(x, tasks)
     if dim > min(both.shape)-1: raise InputError(f'dim={dim}: {len(both)} pictures have fewer directions; lower it')
     params = init_params(both.shape[1], dim, both)
     scale = (both@params['weight'].T+params['bias'][0]).square().mean().sqrt()
     return {n: p/scale for n, p in params.items()}
 
 # %% ../nbs/66_heads.ipynb #94c89a55
+def shared_features(
+    collection:Collection, tasks:list, device='cpu',
+    **features,    # of `grid_encoder`
+)->Features:       # (n, 2, ...)
+    "What F says of the pictures of some tasks, plain and mirrored"
+    system = System('', grid_encoder(**features), features.get('size', 192), 2)
+    return system.features(collection, tasks, 2, device)
+
 def look(
     collection:Collection, tasks:list, val:list,
     dim:int,       # principal directions that heads see
@@ -214,8 +228,7 @@ def look(
     **features,    # of `grid_encoder`
 )->tuple:          # (params of M, Seen)
     "A collection as heads see it"
-    system = System('', grid_encoder(**features), features.get('size', 192), 2)
-    x = system.features(collection, tasks+val, 2, device)
+    x = shared_features(collection, tasks+val, device, **features)
     params = projection(x, tasks, dim)
     seen = Seen(projections(params, x, tasks+val), tasks, val)
     words = np.stack([collection.words[t.name] for t in tasks]) if collection.words else seen.words

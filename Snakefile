@@ -17,7 +17,7 @@ TRAINED_ON = {'sketchy_plus': 'sketchy_mini'}   # whose systems a benchmark test
 PYTHON = config.get('python', 'python')
 OUT = config.get('out', os.environ.get('AFGSBIR_OUTPUTS') or 'outputs')
 
-wildcard_constraints: collection='[a-z_0-9]+', dataset='[a-z_0-9]+', base='triplet|triplet[+]reg|meta-[a-z]+', seed='[0-9]+', which='plus|fold-[0-4]', unseen='(-unseen)?', rung='lite[012]-[0-9]+', part='(-(fold|leave)-[0-9]+)?'
+wildcard_constraints: collection='[a-z_0-9]+', dataset='[a-z_0-9]+', base='triplet|triplet[+]reg|meta-[a-z]+', seed='[0-9]+', which='plus|fold-[0-4]', unseen='(-unseen)?', rung='lite[012]-[0-9]+', group='heads|fine', part='(-(fold|leave)-[0-9]+)?'
 
 # stray thread pools cost more than they bring; glibc must not hand memory back after every step
 shell.prefix('set -e; export OMP_NUM_THREADS=%d MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1000000000000 MALLOC_TOP_PAD_=268435456; ' % THREADS
@@ -241,19 +241,19 @@ rule ladder:
 
 # Methods of others on shared features, 3 seeds each; those that need word vectors where there are some
 rule others:
-    input: [f'{OUT}/test/heads-{d}/rows.parquet' for d in ('emoji', 'sketchy_mini')]
+    input: [f'{OUT}/test/{group}-{d}/rows.parquet' for group in ('heads', 'fine') for d in ('emoji', 'sketchy_mini')]
 
 rule heads:
-    input: 'nbs/settings/{collection}-heads.yaml'
-    output: f'{OUT}/fit/heads-{{collection}}/history.parquet'
-    log: 'data/.log/heads-{collection}.log'
+    input: 'nbs/settings/{collection}-{group}.yaml'
+    output: f'{OUT}/fit/{{group}}-{{collection}}/history.parquet'
+    log: 'data/.log/{group}-{collection}.log'
     params: more=f"-p seeds '[{config['seeds']}]'" if 'seeds' in config else ''
     threads: THREADS
-    shell: "{PYTHON} -m afgsbir.runs nbs/47_heads.ipynb -f {input} -p run fit/heads-{wildcards.collection} {params.more} >{log} 2>&1"
+    shell: "{PYTHON} -m afgsbir.runs nbs/47_heads.ipynb -f {input} -p run fit/{wildcards.group}-{wildcards.collection} {params.more} >{log} 2>&1"
 
 rule test_heads:
-    input: settings='nbs/settings/{dataset}-test.yaml', systems=f'{OUT}/fit/heads-{{dataset}}/history.parquet'
-    output: f'{OUT}/test/heads-{{dataset}}/rows.parquet'
-    log: 'data/.log/test-heads-{dataset}.log'
+    input: settings='nbs/settings/{dataset}-test.yaml', systems=f'{OUT}/fit/{{group}}-{{dataset}}/history.parquet'
+    output: f'{OUT}/test/{{group}}-{{dataset}}/rows.parquet'
+    log: 'data/.log/test-{group}-{dataset}.log'
     threads: THREADS
-    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/heads-{wildcards.dataset} -p systems '[fit/heads-{wildcards.dataset}]' -p packed true -p show_k 0 >{log} 2>&1"
+    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/{wildcards.group}-{wildcards.dataset} -p systems '[fit/{wildcards.group}-{wildcards.dataset}]' -p packed true -p show_k 0 >{log} 2>&1"

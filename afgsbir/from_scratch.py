@@ -159,7 +159,8 @@ class TripletSN(Head):
     def __init__(self, dim, d, seen=Seen()):
         super().__init__()
         self.net = sketch_net(d)
-        self.encoder = LineEncoder()
+    @property
+    def encoder(self): return LineEncoder()
 
     def queries(self, x):
         drawings = x.flatten(0, -2).view(-1, 1, SIDE, SIDE)

@@ -241,7 +241,7 @@ rule ladder:
 
 # Methods of others on shared features, 3 seeds each; those that need word vectors where there are some
 rule others:
-    input: [f'{OUT}/test/{group}-{d}/rows.parquet' for group in ('heads', 'fine') for d in ('emoji', 'sketchy_mini')]
+    input: [f'{OUT}/test/{group}-{d}/rows.parquet' for group in ('heads', 'fine', 'bounds') for d in ('emoji', 'sketchy_mini')]
 
 rule heads:
     input: 'nbs/settings/{collection}-{group}.yaml'
@@ -257,3 +257,11 @@ rule test_heads:
     log: 'data/.log/test-{group}-{dataset}.log'
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/{wildcards.group}-{wildcards.dataset} -p systems '[fit/{wildcards.group}-{wildcards.dataset}]' -p packed true -p show_k 0 >{log} 2>&1"
+
+rule bounds:
+    input: 'nbs/settings/{collection}-bounds.yaml'
+    output: f'{OUT}/test/bounds-{{collection}}/rows.parquet'
+    log: 'data/.log/bounds-{collection}.log'
+    params: more=f"-p seeds '[{config['seeds']}]'" if 'seeds' in config else ''
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/47_bounds.ipynb -f {input} -p run test/bounds-{wildcards.collection} {params.more} >{log} 2>&1"

@@ -19,7 +19,7 @@ from afgsbir.views import features_of
 ROOT = repo_root()
 NAN, INF = float('nan'), float('inf')
 RUNS = '40_train 41_test 42_fit 43_anatomy 44_bench 45_places 46_hubs 47_heads 48_through 49_gates'
-NB = {name[:2]: ROOT/f'nbs/{name}.ipynb' for name in RUNS.split()}
+NB = {name[:2]: ROOT/f'nbs/{name}.ipynb' for name in RUNS.split()} | dict(bounds=ROOT/'nbs/47_bounds.ipynb')
 
 
 def one_line(capsys, call, code=2):
@@ -91,7 +91,8 @@ def test_what_is_documented_is_allowed():
     "Defaults, every settings file, and `-p leave 1`"
     for file in NB.values(): check_parameters(parameters(file), parameters(file))
     kinds = dict(train='40', test='41', fit='42', release='42', anatomy='43')
-    kinds |= dict(bench='44', places='45', hubs='46', heads='47', through='48', gates='49')
+    kinds |= dict(bench='44', places='45', hubs='46', heads='47', fine='47', bounds='bounds')
+    kinds |= dict(through='48', gates='49')
     for f in sorted((ROOT/'nbs/settings').glob('*.yaml')):
         if f.stem.startswith('paper-'): check_runs(plan := read_plan(f), runs_of(plan)); continue
         check_parameters(yaml.safe_load(f.read_text()), parameters(NB[kinds[f.stem.rsplit('-', 1)[-1]]]))

@@ -60,8 +60,9 @@ def test_a_trained_base_under_learned_steps(done, tmp_path):
               run('41_test', done, run='test/t', systems=['fit/t+'], ks=[5])):
         assert p.returncode == 0, p.stderr
     rows = pd.read_csv(done/'test/t/rows.csv')
-    assert set(rows.base) == {'triplet'} and set(rows.step) == {'nothing', 'finetune', 'csls', 'csls+gallery', 'centre'}
-    assert set(rows.method) == {'none', 'finetune', 'triplet+csls', 'triplet+csls+gallery', 'triplet+centre'}
+    assert set(rows.base) == {'triplet'} and set(rows.step) == {
+        'nothing', 'finetune', 'prolip', 'csls', 'csls+gallery', 'centre'}
+    assert set(rows.method) == {'none', 'finetune', 'prolip', 'triplet+csls', 'triplet+csls+gallery', 'triplet+centre'}
     p = run('41_test', done, run='test/u', systems=['fit/t'], steps=['csls'])
     assert p.returncode == 2 and 'csls: no step of this triplet system' in p.stderr
     p = run('41_test', done, run='test/u', systems=['fit/t+'], steps=['finetune:photos'])

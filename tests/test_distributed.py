@@ -67,6 +67,6 @@ def test_gradients_of_a_linear_case(tmp_path):
 
 
 def test_tasks_that_cannot_be_shared_are_refused(tmp_path):
-    done = share(tmp_path, PROGRAM.replace('n_tasks=4', 'n_tasks=3'), tmp_path/'two', 2)
+    done = share(tmp_path, PROGRAM.replace('"n_tasks": 4', '"n_tasks": 3'), tmp_path/'two', 2)
     assert done.returncode != 0 and 'cannot be shared evenly by 2 processes' in done.stderr
     assert not (tmp_path/'two').exists()

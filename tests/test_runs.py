@@ -33,7 +33,7 @@ def both(outputs):
     return (outputs/'test/t/rows.csv').read_bytes()
 
 
-KILLS = int(os.environ.get('AFGSBIR_KILLS', 3))
+KILLS = int(os.environ.get('AFGSBIR_KILLS', 2))
 
 
 def killed(outputs, notebook, moments, **given):

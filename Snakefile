@@ -1,6 +1,8 @@
 # The grid of bases, steps and seeds: `make runs`, or `snakemake -j 8 --executor slurm` on a cluster.
 # A finished run is skipped; `--config benchmarks=emoji seeds=0,1,2` chooses, `threads` bounds what one run may use.
-import os, shlex
+import json, os, shlex
+
+import yaml
 
 BENCHMARKS = str(config.get('benchmarks', 'emoji,sketchy_mini,sketchy_plus')).split(',')
 BASES = str(config.get('bases', 'triplet,triplet+reg,meta-anil,meta-fixed,meta-learned,meta-predicted')).split(',')
@@ -18,7 +20,7 @@ TRAINED_ON = {'sketchy_plus': 'sketchy_mini'}   # whose systems a benchmark test
 PYTHON = config.get('python', 'python')
 OUT = config.get('out', os.environ.get('AFGSBIR_OUTPUTS') or 'outputs')
 
-wildcard_constraints: collection='[a-z_0-9]+', dataset='[a-z_0-9]+', base='triplet|triplet[+]reg|meta-[a-z]+', seed='[0-9]+', which='plus|fold-[0-4]', unseen='(-unseen)?', rung='lite[012]-[0-9]+', group='heads|fine', part='(-(fold|leave)-[0-9]+)?'
+wildcard_constraints: collection='[a-z_0-9]+', dataset='[a-z_0-9]+', base='triplet|triplet[+]reg|meta-[a-z]+', seed='[0-9]+', which='plus|fold-[0-4]', unseen='(-unseen)?', rung='lite[012]-[0-9]+', group='heads|fine', hand='[a-z_0-9]+-[a-z0-9-]+', how='(-finetune)?', variant='[a-z0-9.-]+', walk='[0-9]', part='(-(fold|leave)-[0-9]+)?'
 
 # stray thread pools cost more than they bring; glibc must not hand memory back after every step
 shell.prefix('set -e; export OMP_NUM_THREADS=%d MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1000000000000 MALLOC_TOP_PAD_=268435456; ' % THREADS
@@ -26,7 +28,7 @@ shell.prefix('set -e; export OMP_NUM_THREADS=%d MALLOC_MMAP_MAX_=0 MALLOC_TRIM_T
 
 UNTRAINED = [f'{OUT}/test/folds-untrained-{split}/rows.csv' for split in ('train', 'val', 'test')]
 
-def whitened(dataset, part=''): return f'{OUT}/test/{dataset}-whitened{part}/rows.csv'
+def whitened(dataset, part=''): return f'{OUT}/test/{dataset}-whitened{part}/rows.parquet'
 
 rule all:
     input:
@@ -176,14 +178,14 @@ rule test_whitened:
     input:
         settings=lambda w: f'nbs/settings/{kind(w)}-whitened-test.yaml',
         system=lambda w: f'{OUT}/fit/{w.dataset if w.part or w.dataset == "emoji" else "sketchy_mini"}-whitened{w.part}/system-{SEEDS[0]}.safetensors'
-    output: f'{OUT}/test/{{dataset}}-whitened{{part}}/rows.csv'
+    output: f'{OUT}/test/{{dataset}}-whitened{{part}}/rows.parquet'
     log: 'data/.log/test-{dataset}-whitened{part}.log'
     params:
         system=lambda w, input: input.system.removeprefix(OUT+'/').rsplit('/', 1)[0],
         extras=lambda w: "-p extras '[centre-alone, centre+mirror, centre+gallery, centre+mirror+gallery]'" if '-leave-' in w.part else ''
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/{wildcards.dataset}-whitened{wildcards.part} "
-           "-p dataset {wildcards.dataset} -p systems '[{params.system}]' {params.extras} >{log} 2>&1"
+           "-p dataset {wildcards.dataset} -p systems '[{params.system}]' -p packed true {params.extras} >{log} 2>&1"
 
 # What `make run` shows: every system of the emoji collection asked in one run
 rule demo:
@@ -287,3 +289,86 @@ rule test_cross:
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/cross-{wildcards.collection}-{wildcards.dataset} "
            "-p dataset {wildcards.dataset} -p systems '[{params.systems}]' {params.more} >{log} 2>&1"
+
+# The user level: each person tests once, in one fold of the people with one of the objects; each sketcher and each drawing set is left out once
+HANDS = {'communication': (0, 5, 10, 15, 16), 'shoe304': (1, 2, 3), 'emoji': ('openmoji', 'noto-300', 'noto-500', 'noto-700')}
+USERS_OF = str(config.get('users', ','.join(HANDS))).split(',')
+USERS = 'triplet', 'triplet+reg', 'meta-anil', 'meta-predicted'
+
+rule users:
+    input: [f'{OUT}/test/users-{d}-{h}{how}/rows.parquet' for d in USERS_OF for h in HANDS[d] for how in ('', '-finetune')]
+
+def kept_out(w):
+    name, hand = w.hand.split('-', 1)
+    return f'-p fold {hand}' if name == 'communication' else f"-p leave '\"{hand}\"'"
+
+rule train_users:
+    input: lambda w: f'nbs/settings/{w.hand.split("-")[0]}-users-train.yaml'
+    output: f'{OUT}/fit/users-{{hand}}-{{base}}-{{seed}}/system-{{seed}}.safetensors'
+    log: 'data/.log/users-{hand}-{base}-{seed}.log'
+    params: kept_out=kept_out
+    threads: THREADS
+    resources: gpu=1
+    shell: "{PYTHON} -m afgsbir.runs nbs/40_train.ipynb -f {input} -p run fit/users-{wildcards.hand}-{wildcards.base}-{wildcards.seed} "
+           "-p base {wildcards.base} -p seed {wildcards.seed} {params.kept_out} >{log} 2>&1"
+
+def users_of(w): return [f'fit/users-{w.hand}-{b}-{s}' for b in (USERS[:1] if w.how else USERS) for s in SEEDS]
+
+rule test_users:           # every base with its own step; and fine-tuning of the plain one
+    input: settings='nbs/settings/users-test.yaml', systems=lambda w: [f'{OUT}/{f}/system-{f[-1]}.safetensors' for f in users_of(w)]
+    output: f'{OUT}/test/users-{{hand}}{{how}}/rows.parquet'
+    log: 'data/.log/test-users-{hand}{how}.log'
+    params:
+        systems=lambda w: ', '.join(users_of(w)), dataset=lambda w: w.hand.split('-')[0],
+        ks=lambda w: '[1, 5]' if w.hand.startswith('communication') else '[1, 5, 10]', steps=lambda w: '[finetune]' if w.how else '[]'
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/users-{wildcards.hand}{wildcards.how} "
+           "-p dataset {params.dataset} -p systems '[{params.systems}]' -p steps '{params.steps}' -p ks '{params.ks}' >{log} 2>&1"
+
+# Ablations: the paper's learner, and the same with one thing changed: a base, or options of it
+STUDY = 'sketchy_mini'
+OFF = dict(d='domain', c='discriminative', s='semantic')
+VARIANTS = {
+    'full': {}, **{f'reg-{on or "none"}': {OFF[x]: 0. for x in 'dcs' if x not in on} for on in ('', 'd', 'c', 's', 'dc', 'ds', 'cs')},
+    **{f'd-{d}': dict(d=d) for d in (32, 64, 128, 512)}, **{f'steps-{n}': dict(inner_steps=n) for n in (2, 3, 4, 5)},
+    'attention-off': dict(attention=False), 'squared': dict(outer_loss='squared'), **{f'classes-{n}': dict(n_train=n) for n in (10, 20, 40)},
+    'margin-learned': dict(base='meta-learned'), **{f'margin-{m}': dict(base='meta-fixed', margin_start=m) for m in (.05, .1, .2, .4, .8)},
+    **{f'lite{n}': dict(backbone=f'efficientnet_lite{n}') for n in (1, 2)}, 'vgg16': dict(backbone='vgg16', pretrained=False, size=64, cut=0, depth=5)}
+STUDIED = str(config.get('variants', ','.join(VARIANTS))).split(',')
+
+rule study:
+    input: [f'{OUT}/test/study-{v}/rows.parquet' for v in STUDIED], [f'{OUT}/test/study-walk-{n}/rows.parquet' for n in range(6)]
+
+def varied(w):
+    "The base of a variant, and its options in place of those of the file"
+    changed, common = dict(VARIANTS[w.variant]), yaml.safe_load(open(f'nbs/settings/{STUDY}-study-train.yaml'))['options']
+    return f"-p base {changed.pop('base', 'meta-predicted')} -p options '{json.dumps(common | changed)}'"
+
+rule train_study:
+    input: f'nbs/settings/{STUDY}-study-train.yaml'
+    output: f'{OUT}/fit/study-{{variant}}-{{seed}}/system-{{seed}}.safetensors'
+    log: 'data/.log/study-{variant}-{seed}.log'
+    params: varied=varied
+    threads: THREADS
+    resources: gpu=1
+    shell: "{PYTHON} -m afgsbir.runs nbs/40_train.ipynb -f {input} -p run fit/study-{wildcards.variant}-{wildcards.seed} -p seed {wildcards.seed} {params.varied} >{log} 2>&1"
+
+def studied(variant): return [f'fit/study-{variant}-{s}' for s in SEEDS]
+
+rule test_study:
+    input: settings='nbs/settings/study-test.yaml', systems=lambda w: [f'{OUT}/{f}/system-{f[-1]}.safetensors' for f in studied(w.variant)]
+    output: f'{OUT}/test/study-{{variant}}/rows.parquet'
+    log: 'data/.log/test-study-{variant}.log'
+    params: systems=lambda w: ', '.join(studied(w.variant)), ks=lambda w: '[1, 2, 3, 5, 10]' if w.variant == 'full' else '[5]'
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/study-{wildcards.variant} -p systems '[{params.systems}]' -p ks '{params.ks}' >{log} 2>&1"
+
+rule walk_study:           # trained with one step, tested with so many
+    input: settings='nbs/settings/study-test.yaml', systems=[f'{OUT}/{f}/system-{f[-1]}.safetensors' for f in studied('full')]
+    output: f'{OUT}/test/study-walk-{{walk}}/rows.parquet'
+    log: 'data/.log/test-study-walk-{walk}.log'
+    params: systems=', '.join(studied('full'))
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/study-walk-{wildcards.walk} -p systems '[{params.systems}]' -p n_steps {wildcards.walk} >{log} 2>&1"
+
+ruleorder: walk_study > test_study

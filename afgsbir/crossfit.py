@@ -17,7 +17,7 @@ from .base import fit_base, projections, rows_of
 from .belonging import kinds
 from .centre import Bank, Centre, make_bank
 from .core import InputError, rng, seed_torch
-from .tasks import GALLERIES, Features, Task, draw, draws_of, support_of, tasks_of, with_pairs
+from .tasks import GALLERIES, Features, Task, draw, draws_of, support_of, tasks_of, with_pairs, without_task
 from .train import descend
 
 # %% ../nbs/35_crossfit.ipynb #a590d082
@@ -86,11 +86,9 @@ def seen_tasks(
     leave:str='',  # the name of a task to keep out
 )->list:
     "The tasks of the training and validation splits"
-    if leave and leave not in {t.name for t in tasks_of(collection, 'test', by)}:
-        raise InputError(f'{collection.name}: no {by} {leave!r} to leave out')
     if by == 'category': tasks = [t for split in ('train', 'val') for t in tasks_of(collection, split)]
     else: tasks = tasks_of(_one_split(collection), 'train', by)
-    return [t for t in tasks if t.name != leave]
+    return without_task(tasks, leave, tasks_of(collection, 'test', by))
 
 # %% ../nbs/35_crossfit.ipynb #ba537887
 def _one_split(collection):
@@ -102,7 +100,8 @@ def _one_split(collection):
 def trained_parts(system, collection, device='cpu', by='category', gallery_of=('category',)):
     "The validation tasks of a trained base as it projects them, with a bank of its training tasks, in each gallery"
     if system.params is None: raise InputError(f'{system.base}: its steps move F, and others cannot be learned on it')
-    seen, new = (tasks_of(collection, split, by) for split in ('train', 'val'))
+    tasks = lambda split: [t for t in tasks_of(collection, split, by) if t.name != system.facts.get('leave')]
+    seen, new = map(tasks, ('train', 'val'))
     z = projections(system.params, system.features(collection, seen+new, device=device), seen+new)
     return _settings(None, Part(new, z, _bank(z, seen)), gallery_of=gallery_of)
 

@@ -88,7 +88,8 @@ def _swap(t, k):
     return torch.cat([t[:, k:2*k], t[:, :k]], 1)
 
 # %% ../nbs/22_meta.ipynb #9d5942c5
-_LOSSES = dict(triplet=dict(triplet=1), softmax=dict(softmax=1), both=dict(triplet=1, softmax=.1))   # terms and weights
+_LOSSES = dict(triplet=dict(triplet=1), squared=dict(squared=1), softmax=dict(softmax=1),
+               both=dict(triplet=1, softmax=.1))   # terms and weights
 
 class Match(nn.Module):
     "L_T of every task, (t,): after adapting, on its queries; or without, on all of its sketches"
@@ -122,7 +123,8 @@ class Match(nn.Module):
 
     def retrieve(self, zs, zp, own, valid):
         "The retrieval loss of given embeddings"
-        terms = dict(triplet=lambda: triplets(distances(zs, zp), own, negatives(own, valid), self.margin),
+        asked = lambda d: triplets(d, own, negatives(own, valid), self.margin)
+        terms = dict(triplet=lambda: asked(distances(zs, zp)), squared=lambda: asked(distances(zs, zp)**2),
                      softmax=lambda: softmax_loss(zs, zp, own, valid))
         return sum(weight*terms[name]() for name, weight in _LOSSES[self.loss].items())
 

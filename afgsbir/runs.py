@@ -51,6 +51,7 @@ _LIMITS = {   # names: (lowest, highest); whole numbers where the bounds are
     'steps warmup patience cooldown val_every save_every': (1, 10**7), 'processes': (1, 1024), 'threads': (0, 1024),
     'lr lr_m lr_rate weight_decay soft': (0., 10.), 'rate': (1e-6, 1e3), 'beta': (.1, 1e3), 'tau': (1e-4, 1e2),
     'clip': (1e-6, 1e9),
+    'n_steps': (-1, 1000), 'n_train': (0, 100_000),
     'margin_start': (.001, .999), 'outer_margin': (0., 2.), 'scale shrink': (0., 1e6),
     'domain discriminative semantic instance': (0., 1e3)}
 RANGES = {name: limits for names, limits in _LIMITS.items() for name in names.split()}

@@ -40,7 +40,9 @@ def _expected_runs()->list:
 
 def missing_runs(root=None)->list:
     "The reference runs whose rows are not there"
-    return [r for r in _expected_runs() if not (Path(root or outputs_root())/r/'rows.csv').is_file()]
+    root = Path(root or outputs_root())
+    there = lambda run: any((root/run/f'rows.{kind}').is_file() for kind in ('csv', 'parquet'))
+    return [r for r in _expected_runs() if not there(r)]
 
 # %% ../nbs/34_tables.ipynb #bf988b0b
 def split_rows(dataset:str, name='rows', root=None)->pd.DataFrame:

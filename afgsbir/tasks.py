@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['GALLERIES', 'Task', 'make_task', 'tasks_of', 'mixed', 'dealt', 'draw', 'Draws', 'draws_of', 'Features', 'Support',
-           'support_of', 'Episodes', 'episode', 'sample_episodes', 'with_pairs']
+           'support_of', 'Episodes', 'episode', 'sample_episodes', 'with_pairs', 'without_task']
 
 # %% ../nbs/02_tasks.ipynb #d026ab66
 from typing import NamedTuple
@@ -235,3 +235,13 @@ def with_pairs(
         counts = task.own.unique(return_counts=True)[1].sort().values
         return len(counts) > 1 and counts[:-1].sum() >= k
     return [t for t in tasks if can(t)]
+
+# %% ../nbs/02_tasks.ipynb #02a1c002
+def without_task(
+    tasks:list,
+    leave:str,    # the name of one; empty: none
+    among:list,   # tasks that may be named: those of the test
+)->list:
+    "The tasks but the one that is left out"
+    if leave and leave not in {t.name for t in among}: raise InputError(f'no task {leave!r} to leave out')
+    return [t for t in tasks if t.name != leave]

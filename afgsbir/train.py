@@ -29,7 +29,7 @@ from .meta import Learner, compiled
 from .pairs import Collection
 from .regularisers import Regularisers
 from .runs import check_parameters
-from .tasks import sample_episodes, tasks_of, with_pairs
+from .tasks import sample_episodes, tasks_of, with_pairs, without_task
 from .views import ahead, features_of, open_maps, pinned
 
 # %% ../nbs/30_train.ipynb #92359e10
@@ -62,7 +62,7 @@ class Settings:
     two_biases:bool=False; second_order:bool=True; inner:str=''
     domain:float=.1; discriminative:float=.5; semantic:float=.5; instance:float=0.
     # training
-    by:str='category'; k:int=5; n_query:int=6; n_photo:int=12; n_tasks:int=4
+    by:str='category'; n_train:int=0; k:int=5; n_query:int=6; n_photo:int=12; n_tasks:int=4
     lr:float=1.5e-4; lr_m:float=5e-4; lr_rate:float=.1; weight_decay:float=.05; clip:float=10.
     steps:int=400; warmup:int=10; patience:int=3; cooldown:int=40; val_every:int=20; val_draws:int=4; seed:int=0
 
@@ -420,9 +420,16 @@ def _told(acc, found):
     return box[0]
 
 # %% ../nbs/30_train.ipynb #9ba87fb1
-def _tasks(collection, split, s):
-    "The tasks of a split that can give k pairs"
+def _some(tasks, s):
+    "`n_train` of them, drawn by the seed: more hold fewer; all where it is 0"
+    if s.n_train > len(tasks): raise InputError(f'n_train={s.n_train}: there are {len(tasks)} training tasks')
+    return [tasks[i] for i in sorted(rng('some', s.seed).permutation(len(tasks))[:s.n_train or None])]
+
+def _tasks(collection, split, s, leave=''):
+    "The tasks of a split that can give k pairs, but the one that is left out"
     found = with_pairs(tasks_of(collection, split, s.by), s.k)
+    found = without_task(found, leave, tasks_of(collection, 'test', s.by))
+    if split == 'train': found = _some(found, s)
     if not found: raise InputError(f'{collection.name}: no {split} task can give k={s.k} pairs and a query')
     return found
 
@@ -469,12 +476,12 @@ def train(
     save_every:int=10,  # steps between saved states
     bar:bool=True,
     compile:bool=False, # compile what follows the features, see `compiled`
-    facts:dict={},      # what else the system should say of itself: base, fold, ...
+    facts:dict={},      # what else the system should say of itself: base, fold, ...; `leave`: a task to keep out
     results=None,       # folder of the finished system; default `out`
 )->tuple:               # (the best Learner, history: list of dicts)
     "Train until validation no longer improves, from wherever an earlier run was stopped, and keep the best"
     acc = _accelerator(device, mixed_precision, s)
-    tasks, val = (_tasks(collection, split, s) for split in ('train', 'val'))
+    tasks, val = (_tasks(collection, split, s, facts.get('leave', '')) for split in ('train', 'val'))
     learner, maps = _begin(collection, tasks, s, acc.device)
     if compile: compiled(learner)
     model, opt = acc.prepare(learner, make_optimiser(learner, s))

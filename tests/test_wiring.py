@@ -105,13 +105,14 @@ SMALL = ['time', 'sport', 'food-prepared', 'game', 'animal-bird', 'place-buildin
 
 
 def small(root, noise):
-    "Some categories of the emoji collection, drawn by two; the pictures of the test are noise where asked"
+    "Some categories of the emoji collection, drawn by two; noise stands for pictures of the test, or what a hand drew"
     c, chance = load_collection('emoji'), rng('noise')
     def reader(table, pixels):
-        split = table.set_index('row').split
+        hidden = table.split == 'test' if noise == 'test' else table.get('sketcher', table.split) == noise
+        gone = set(table.row[hidden]) if noise else set()
         def read(row):
             picture = pixels[row]
-            return chance.integers(0, 256, picture.shape, np.uint8) if noise and split[row] == 'test' else picture
+            return chance.integers(0, 256, picture.shape, np.uint8) if row in gone else picture
         return read
     tables = [t[t.category.isin(SMALL)].assign(path=t.row).drop(columns='row') for t in (c.photos, c.sketches)]
     sketches = tables[1][tables[1].sketcher.isin(['openmoji', 'noto-500'])].drop(columns='photo_row')
@@ -134,7 +135,7 @@ def trained(root, out, monkeypatch):
 
 def test_no_test_picture_is_looked_at_before_the_test(tmp_path, monkeypatch):
     "Every test picture is replaced by noise: what is trained, fitted and chosen is the same, bit for bit; rows are not"
-    cards = [small(tmp_path/n, n == 'noise') for n in ('clean', 'noise')]
+    cards = [small(tmp_path/n, 'test' if n == 'noise' else '') for n in ('clean', 'noise')]
     assert cards[0]['hash'] != cards[1]['hash']
     (tensors, history, choices, rates, rows), other = (
         trained(tmp_path/n, tmp_path/f'out-{n}', monkeypatch) for n in ('clean', 'noise'))
@@ -143,6 +144,28 @@ def test_no_test_picture_is_looked_at_before_the_test(tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(choices, other[2], check_exact=True)
     assert rates == other[3] and len(rates) == 1
     assert not np.array_equal(rows['acc@1'], other[4]['acc@1'])
+
+
+def test_a_hand_that_is_left_out_teaches_nothing(tmp_path, monkeypatch):
+    "Whatever the hand drew that is tested: training, its history and the rate of fine-tuning are the same; rows are not"
+    found = []
+    for n, noise in (('clean', ''), ('noise', 'openmoji')):
+        small(tmp_path/n, noise)
+        monkeypatch.setenv('AFGSBIR_COLLECTIONS', str(tmp_path/n))
+        short, out = SMOKE | dict(steps=3, val_every=1, by='sketcher', n_tasks=1), tmp_path/f'out-{n}'
+        went(run('40_train', out, run='fit/t', base='triplet+reg', leave='openmoji', options=short))
+        went(run('41_test', out, run='test/t', systems=['fit/t'], steps=['finetune'], n_draws=2))
+        system, facts = load_tensors(out/'fit/t/system-0.safetensors')
+        record = yaml.safe_load((out/'test/t/params.yaml').read_text())
+        found.append((system, pd.read_parquet(out/'fit/t/history.parquet'), record['finetune_rate'],
+                      pd.read_csv(out/'test/t/rows.csv')))
+        assert facts['tasks'] == [['noto-500']]*2 and facts['leave'] == 'openmoji' and facts['by'] == 'sketcher'
+        assert set(found[-1][3].task) == {'openmoji'} == set(found[-1][3].fold)
+        assert facts['settings']['instance'] > 0 == facts['settings']['discriminative'] == facts['settings']['semantic']
+    clean, noise = found
+    assert all(torch.equal(t, noise[0][n]) for n, t in clean[0].items())
+    pd.testing.assert_frame_equal(clean[1], noise[1], check_exact=True)
+    assert clean[2] == noise[2] and len(clean[2]) == 1 and not np.array_equal(clean[3]['acc@1'], noise[3]['acc@1'])
 
 
 class Numbers:
@@ -187,7 +210,7 @@ def test_validation_tasks_choose(monkeypatch):
 
 def test_every_seed_is_asked_the_same(tmp_path, monkeypatch):
     "Two seeds of learned steps share their base: a step in which no seed enters gives the same rows, draw by draw"
-    small(tmp_path/'emoji', False)
+    small(tmp_path/'emoji', '')
     monkeypatch.setenv('AFGSBIR_COLLECTIONS', str(tmp_path/'emoji'))
     went(run('42_fit', tmp_path, run='fit/w', seeds=[0, 1]))
     went(run('41_test', tmp_path, run='test/w', systems=['fit/w'], steps=['nothing']))

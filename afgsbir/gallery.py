@@ -181,7 +181,7 @@ _FULL = errno.ENOSPC, errno.EDQUOT, errno.EFBIG
 
 @contextmanager
 def writable(folder):
-    "What keeps us from writing in a folder is told in one line"
+    "Whatever keeps us from writing in a folder becomes one line"
     try: yield
     except (OSError, InputError) as e:
         why = e if isinstance(e, OSError) else e.__cause__
@@ -761,7 +761,7 @@ def search(
 
 # %% ../nbs/31_gallery.ipynb #12cf7c9e
 def save_shortlist(shortlist, file):
-    "The index, whose it is and under which M, written whole"
+    "Write an index whole, with its gallery and the M that it was built under"
     import faiss
     file = Path(file)
     with writable(file), locked(file), atomic(Path(f'{file}.json')) as about, atomic(file) as tmp:

@@ -122,7 +122,7 @@ def leaks(
     collection:Collection, tasks:list,
     trained_on:Collection=None, # what the system was trained on, where it is another collection
 )->list:                        # of findings
-    "Whatever is seen twice"
+    "Pictures that are seen twice: across splits, in training, in one gallery"
     marks = fingerprints_of(collection)
     found = [between_splits(shared(collection, collection, (marks, marks)))]
     if trained_on is not None:

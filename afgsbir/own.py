@@ -197,7 +197,7 @@ def named_categories(
     val=None, test=None,    # lists; nothing where left out
     fixed:tuple=((), ()),   # what stands for the two where all of it is there
 )->tuple:                   # (val, test)
-    "Validation and test categories; wrong names are told"
+    "Validation and test categories; unknown names are refused"
     if val is None and test is None and not _known([*fixed[0], *fixed[1]], names):
         raise InputError('--split category: no list fits these categories; name yours with --val and --test')
     default = lambda fixed: list(fixed) if _known(fixed, names) else []
@@ -295,7 +295,7 @@ def reading_parser(
     source:str, # what --source names
     name:str,   # of its folder below the sources
 )->argparse.ArgumentParser:
-    "What every program that brings pictures in can be told"
+    "The options shared by every program that brings pictures in"
     p = argparse.ArgumentParser(description=what)
     p.add_argument('--source', type=Path, help=f'{source} (default: <sources>/{name})')
     p.add_argument('--root', default=data_root(), type=Path, help='folder of prepared collections')

@@ -127,7 +127,7 @@ _PICTURES = {'.jpg', '.jpeg', '.jfif', '.png', '.webp', '.bmp', '.gif', '.tif', 
 def list_pictures(
     folder, # of pictures
 )->list:    # of (name without its ending, file), in order
-    "The pictures of a folder; other files are told"
+    "The pictures of a folder; other files are reported"
     found = _listed(Path(folder))
     ours = [f for f in found if f.suffix.lower() in _PICTURES]
     others = [f.name for f in found if f.suffix.lower() not in _PICTURES and not f.is_dir()]

@@ -78,7 +78,7 @@ def _check_needs(c, plan):
 
 # %% ../nbs/38_paper.ipynb #fa9e000e
 def weights_line(backbone:str, pretrained:bool=True)->str:
-    "What a backbone of torchvision's needs from the network, in one line"
+    "In one line, what a backbone of torchvision's must download"
     if not pretrained: return f'{backbone}: untrained weights, nothing is fetched'
     from torchvision.models import get_model_weights
     try: best = get_model_weights(backbone).DEFAULT
@@ -89,7 +89,7 @@ def weights_line(backbone:str, pretrained:bool=True)->str:
             f'{best.url}; without a network, put that file at {file}')
 
 def fetch_weights(backbone:str, pretrained:bool=True):
-    "Have them before several processes ask at once"
+    "Download a backbone's weights before several processes ask for them at once"
     from torchvision.models import get_model_weights, list_models
     if not pretrained or backbone not in list_models(): return
     try: get_model_weights(backbone).DEFAULT.get_state_dict(progress=False)
@@ -209,7 +209,7 @@ def beside(
     return pd.DataFrame(lines, columns=_COLUMNS)
 
 def shown(table:pd.DataFrame)->pd.DataFrame:
-    "The same for a reader: a line per method and k, a column per protocol"
+    "The table of `beside` for a reader: a line per method and k, a column per protocol"
     def paper(r): return f'{r["paper_acc@1"]:.1f} / {r["paper_acc@5"]:.1f}'.replace('nan', '').strip(' /')
     def ours(r): return '' if pd.isna(r['acc@1']) else '{:.1f} [{:.1f}, {:.1f}] / {:.1f}'.format(*r[_COLUMNS[5:9]])
     t = table.assign(ours=table.apply(ours, axis=1), paper=table.apply(paper, axis=1))
@@ -272,7 +272,7 @@ def one_plan(plan:dict, a)->pd.DataFrame:
     return table
 
 def ready(plans:list, any_counts:bool)->list:
-    "The plans whose data is there; the others are told, and refused where none is left"
+    "The plans whose data is there; the others are reported, and it is an error if none is left"
     found, wrong = [], []
     for plan in plans:
         try: check_data(plan, any_counts); found.append(plan)

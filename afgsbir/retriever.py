@@ -338,7 +338,7 @@ def index_photos(
     bar:bool=True,
     begun=lambda: None,    # called once a new index is there, before any photo is in it
 )->tuple:                  # (Gallery, Indexed)
-    "Encode what is new or changed; on a bad photo everything is as it was, after a kill it goes on; one at a time"
+    "Encode what is new or changed, one writer at a time; a bad photo changes nothing, a killed run resumes"
     if on_error not in ('stop', 'skip'): raise InputError(f'on_error={on_error!r}: choose among stop, skip')
     with locked(to):
         gallery, made = _folder_of(eye, kept, to, dtype)

@@ -137,7 +137,7 @@ def answer(
     found,        # (scores, rows) of `exact` or `search`
     gallery,
 )->list:          # per query: [(score, name), ...], best first
-    "What a shard says"
+    "A shard's answer: names and scores"
     return [[(float(s), name_of(gallery, int(r))) for s, r in zip(*pair) if r >= 0] for pair in zip(*found)]
 
 def merge(

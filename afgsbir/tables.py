@@ -401,7 +401,7 @@ def as_svg(
     fig,           # a matplotlib figure
     alt:str='',    # words for who cannot see it
 )->str:
-    "A figure as SVG: the page's font, the page's ink, no id that another figure has too"
+    "A figure as SVG in the font and the ink of its page, with no id that another figure could have"
     file = io.StringIO()
     with plt.rc_context(THEME): fig.savefig(file, format='svg', bbox_inches='tight', metadata=dict(Date=None))
     svg = re.sub(r'<metadata>.*?</metadata>', '', file.getvalue()[file.getvalue().index('<svg'):], flags=re.S)

@@ -61,7 +61,7 @@ def tasks_of(
 def mixed(
     tasks:list,
 )->list: # the same sketches and photos in one gallery: all photos of all tasks
-    "Tasks of one collection as they are in a folder of everything"
+    "The same tasks, asked in one gallery of all their photos"
     gallery = torch.cat([t.gallery for t in tasks]).unique()
     return [Task(t.name, t.sketches, torch.searchsorted(gallery, t.photos), gallery) for t in tasks]
 
@@ -69,7 +69,7 @@ def mixed(
 def dealt(
     tasks:list,
 )->list: # as many, in one gallery, each with sketches of any kind
-    "Tasks of one collection as those of people who draw whatever they like"
+    "As many tasks as before, with the sketches shuffled among them: each is of all kinds"
     every = mixed(tasks)
     sketches, own = (torch.cat([getattr(t, of) for t in every]) for of in ('sketches', 'own'))
     hands = np.array_split(rng('dealt').permutation(len(own)), len(every))

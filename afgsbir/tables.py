@@ -471,12 +471,14 @@ def plot_tasks(rows, methods=('none', 'ours-predicted'), k:int=5, metric='acc@1'
     r = rows[(rows.protocol == 'disjoint') & (rows.gallery == 'with') & (rows.k == k)]
     g = r.groupby(['method', 'task'])[metric].agg(['mean', 'min', 'max'])
     order = g.loc[methods[0]]['mean'].sort_values().index
-    fig, ax = plt.subplots(figsize=(5, .8+.22*len(order)), layout='constrained')
+    few = len(order) <= 40                          # of more, names would stand on each other
+    fig, ax = plt.subplots(figsize=(5, .8+(.22 if few else .06)*len(order)), layout='constrained')
     for i, (m, shift) in enumerate(zip(methods, (-.15, .15))):
         at, how = g.loc[m].loc[order], dict(color=COLOURS.get(m, f'C{i}'), label=m)
         whiskers = [at['mean']-at['min'], at['max']-at['mean']]
-        ax.errorbar(at['mean'], np.arange(len(order))+shift, xerr=whiskers, fmt='o', ms=4, lw=1, **how)
-    ax.set_yticks(range(len(order)), order); fig.legend(loc='outside upper left', ncols=2)
+        ax.errorbar(at['mean'], np.arange(len(order))+shift, xerr=whiskers, fmt='o', ms=4 if few else 2.5, lw=1, **how)
+    ax.set_yticks(range(len(order)), order) if few else ax.set(yticks=[], ylabel=f'{len(order)} tasks')
+    fig.legend(loc='outside upper left', ncols=2)
     ax.set(xlabel=f'{metric.capitalize()} (share)', xlim=(0, None))
     return ax
 

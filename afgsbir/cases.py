@@ -118,6 +118,13 @@ def _label(line):
     "What stands above a query: its task, and what it is a case of"
     return ', '.join([line.task, *(str(getattr(line, c)) for c in ('case', 'hand') if hasattr(line, c))])
 
+def _rows_of(fig, n):
+    "Axes of n queries: a line of words, the ten before, the ten after, (n, 3, 11)"
+    axes = fig.subplots(3*n, 11, height_ratios=[.3, 1, 1]*n)
+    for ax in axes.flat: ax.axis('off')
+    fig.subplots_adjust(0, 0, 1, 1, .05, .05)
+    return axes.reshape(n, 3, 11)
+
 def retrieval_figure(
     lines:pd.DataFrame, # of `rank_changes`, some of them: `pick`, `by_several`
     collection,
@@ -125,16 +132,14 @@ def retrieval_figure(
 ):
     "Query, top ten before and after, line by line; the true photo is framed"
     if not len(lines): raise InputError(f'{collection.name}: no query to show')
-    fig, axes = plt.subplots(2*len(lines), 11, figsize=(11.4*side, 2.5*side*len(lines)), dpi=80)
-    sketches = collection.sketches.set_index('sketch').row
-    for ax in axes.flat: ax.axis('off')
-    for pair, line in zip(axes.reshape(-1, 2, 11), lines.itertuples()):
-        pair[0, 0].imshow(collection.sketch_pixels[sketches[line.sketch]], cmap='gray')
-        pair[0, 0].set_title(f'{_label(line)}: rank {line.rank_0}', fontsize=7, loc='left')
-        pair[1, 0].text(.95, .5, f'adapted\nrank {line.rank_1}', ha='right', va='center', fontsize=7)
-        for axs, top in zip(pair[:, 1:], (line.top_0, line.top_1)):
-            _ten_photos(axs, top.split('|'), line.photo, collection)
-    fig.subplots_adjust(0, 0, 1, 1-.05/len(lines), .05, .25)
+    fig = plt.figure(figsize=(11.5*side, 2.5*side*len(lines)), dpi=80)
+    sketches, words = collection.sketches.set_index('sketch').row, dict(fontsize=8, va='center')
+    for (above, before, after), line in zip(_rows_of(fig, len(lines)), lines.itertuples()):
+        above[0].text(0, .4, f'{_label(line)}: rank {line.rank_0}', **words)
+        before[0].imshow(collection.sketch_pixels[sketches[line.sketch]], cmap='gray')
+        after[0].text(.95, .5, f'adapted\nrank {line.rank_1}', ha='right', **words)
+        for axs, top in ((before, line.top_0), (after, line.top_1)):
+            _ten_photos(axs[1:], top.split('|'), line.photo, collection)
     return fig
 
 # %% ../nbs/36_cases.ipynb #36ca0029

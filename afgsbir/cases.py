@@ -145,10 +145,11 @@ def retrieval_figure(
 # %% ../nbs/36_cases.ipynb #36ca0029
 class FewColours:
     "A figure as PNG with a palette, on white; the figure is closed"
-    def __init__(self, fig, n:int=64):
+    def __init__(self, fig, n:int=128):
         file, few = io.BytesIO(), io.BytesIO()
         fig.savefig(file, format='png', bbox_inches='tight', facecolor='white'); plt.close(fig)
-        Image.open(file).convert('RGB').quantize(n, dither=Image.Dither.NONE).save(few, 'PNG', optimize=True)
+        palette = dict(colors=n, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        Image.open(file).convert('RGB').quantize(**palette).save(few, 'PNG', optimize=True)
         self.png, self.full = few.getvalue(), len(file.getvalue())
 
     def _repr_png_(self): return self.png

@@ -116,7 +116,8 @@ def _ten_photos(axes, names, own, collection):
 # %% ../nbs/36_cases.ipynb #36ca0026
 def _label(line):
     "What stands above a query: its task, and what it is a case of"
-    return ', '.join([line.task, *(str(getattr(line, c)) for c in ('case', 'hand') if hasattr(line, c))])
+    told = [line.task, *(str(getattr(line, c)) for c in ('case', 'hand') if hasattr(line, c))]
+    return ', '.join(dict.fromkeys(told))           # a task may be a hand
 
 def _rows_of(fig, n):
     "Axes of n queries: a line of words, the ten before, the ten after, (n, 3, 11)"

@@ -37,7 +37,8 @@ rule all:
     input:
         expand(f'{OUT}/test/{{dataset}}-{{base}}-{{seed}}/rows.csv', dataset=BENCHMARKS, base=BASES, seed=SEEDS),
         expand(f'{OUT}/test/{{dataset}}-untrained/rows.csv', dataset=BENCHMARKS), [whitened(d) for d in BENCHMARKS],
-        expand(f'{OUT}/test/{{dataset}}-{{name}}/rows.parquet', dataset=FAMILY_ON, name=['prolip', *(f'meta-{m}' for m in FAMILY)])
+        expand(f'{OUT}/test/{{dataset}}-{{name}}/rows.parquet', dataset=FAMILY_ON, name=['prolip', *(f'meta-{m}' for m in FAMILY)]),
+        [f'{OUT}/found/emoji/shown.parquet'] if 'emoji' in BENCHMARKS else []
 
 rule train:
     input: lambda w: f'nbs/settings/{w.collection}{"-family" if w.base.removeprefix("meta-") in FAMILY else ""}-train.yaml'
@@ -201,6 +202,17 @@ rule demo:
     params: systems=lambda w, input: ', '.join(['untrained', *(f.removeprefix(OUT+'/').rsplit('/', 1)[0] for f in [*input.trained, input.fitted])])
     threads: workflow.cores
     shell: "export OMP_NUM_THREADS={threads}; {PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/emoji-demo -p systems '[{params.systems}]' >{log} 2>&1"
+
+# What the retrieval figures choose from: every query of one draw, asked of the plain base, of the paper's learner and of the default that ships
+rule found:
+    input:
+        settings='nbs/settings/emoji-found-test.yaml',
+        systems=[f'{OUT}/fit/emoji-{base}-{SEEDS[0]}/system-{SEEDS[0]}.safetensors' for base in ('triplet', 'meta-predicted')]
+    output: f'{OUT}/found/emoji/shown.parquet'
+    log: 'data/.log/found-emoji.log'
+    params: systems=listed
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run found/emoji -p systems '[{params.systems}, emoji]' >{log} 2>&1"
 
 rule anatomy:
     input: 'nbs/settings/sketchy_mini-anatomy.yaml'

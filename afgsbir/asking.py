@@ -149,24 +149,29 @@ def evaluate(
     return rows
 
 # %% ../nbs/04_asking.ipynb #70e6d14c
-def _one_query(task, k, eval_seed):
-    "The first draw's support (1, k), and the position of one of its queries"
+def _queries(task, k, eval_seed, every):
+    "The first draw's support (1, k), and the positions of its queries, or of one that chance names, (n,)"
     d = draws_of(task, k, 1, eval_seed)
-    return d.support, d.query[0, rng('shortlist', eval_seed, task.name).integers(d.valid[0].sum())]
+    asked = d.query[0, d.valid[0]]
+    if not every: asked = asked[rng('shortlist', eval_seed, task.name).integers(len(asked)), None]
+    return d.support, asked
 
 # %% ../nbs/04_asking.ipynb #ca21f1be
 def nearest(
-    rule, x:Features, tasks:list, collection, k:int=5, eval_seed:int=0, n:int=10, **facts,
+    rule, x:Features, tasks:list, collection, k:int=5, eval_seed:int=0, n:int=10,
+    every:bool=False, # query of a task, not one of them
+    **facts,
 )->list:  # of dicts: task, sketch, photo, rank, top (photo ids, nearest first)
-    "The first n photos of one query sketch per task after adapting to the first draw"
+    "The first n photos of query sketches after adapting to each task's first draw"
     photos, sketches = collection.photos.set_index('row').photo, collection.sketches.set_index('row').sketch
-    def line(task):
-        support, at = _one_query(task, k, eval_seed)
-        with torch.no_grad(): scores = ask(rule, x, task, support)[:, at]
-        top = task.gallery[scores[0].argsort(descending=True, stable=True)[:n]]
-        return dict(sketch=sketches[int(task.sketches[at])], photo=photos[int(task.photos[at])],
-                    rank=ranks(scores, task.own[at, None])[0].item(), top='|'.join(photos[top.tolist()]))
-    return [facts | dict(k=k, task=task.name) | line(task) for task in tasks]
+    def lines(task):
+        support, at = _queries(task, k, eval_seed, every)
+        with torch.no_grad(): scores = ask(rule, x, task, support)[0, at]
+        top = task.gallery[scores.argsort(descending=True, stable=True)[:, :n]]
+        for i, rank, first in zip(at.tolist(), ranks(scores, task.own[at]).tolist(), top.tolist()):
+            own = dict(sketch=sketches[int(task.sketches[i])], photo=photos[int(task.photos[i])])
+            yield facts | dict(k=k, task=task.name) | own | dict(rank=rank, top='|'.join(photos[first]))
+    return [line for task in tasks for line in lines(task)]
 
 # %% ../nbs/04_asking.ipynb #54f92672
 @lru_cache(8)

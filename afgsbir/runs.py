@@ -248,8 +248,8 @@ def _reason(e):
     return f'{kind}: {_first_line(e)}'
 
 # %% ../nbs/03_runs.ipynb #a753b5d2
-_FOUND = ('rows.csv', 'rows.parquet', 'photos.parquet', 'shown.csv', 'choices.csv', 'history.parquet',
-          'system-*.safetensors')
+_FOUND = ('rows.csv', 'rows.parquet', 'photos.parquet', 'shown.csv', 'shown.parquet', 'choices.csv',
+          'history.parquet', 'system-*.safetensors')
 
 def _move_in(tmp, out, start=0.):
     "Make the finished folder `tmp` the run `out`; results from before `start` (a time) go"

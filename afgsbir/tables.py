@@ -8,8 +8,7 @@ __all__ = ['BASES', 'STEPS', 'OPPONENT', 'OURS', 'FOLDS', 'MAIN', 'BENCHMARKS', 
            'split_rows', 'compare', 'span', 'gains', 'systems', 'table', 'step_table', 'grid', 'protocol_table',
            'finding', 'best_of', 'settings_of', 'by_setting', 'reached', 'side_by_side', 'photos_of', 'criteria',
            'never_looked_at', 'verdicts', 'categories_needed', 'visible', 'as_svg', 'use_theme', 'forest', 'shots',
-           'plot_tasks', 'retrieval_figure', 'Play', 'play', 'complete', 'summary', 'summary_text', 'write_summary',
-           'main']
+           'plot_tasks', 'Play', 'play', 'complete', 'summary', 'summary_text', 'write_summary', 'main']
 
 # %% ../nbs/34_tables.ipynb #2d229e78
 import argparse, base64, io, re
@@ -474,41 +473,16 @@ def plot_tasks(rows, methods=('none', 'ours-predicted'), k:int=5, metric='acc@1'
     r = rows[(rows.protocol == 'disjoint') & (rows.gallery == 'with') & (rows.k == k)]
     g = r.groupby(['method', 'task'])[metric].agg(['mean', 'min', 'max'])
     order = g.loc[methods[0]]['mean'].sort_values().index
-    fig, ax = plt.subplots(figsize=(5, .8+.22*len(order)), layout='constrained')
+    few = len(order) <= 40                          # of more, names would stand on each other
+    fig, ax = plt.subplots(figsize=(5, .8+(.22 if few else .06)*len(order)), layout='constrained')
     for i, (m, shift) in enumerate(zip(methods, (-.15, .15))):
         at, how = g.loc[m].loc[order], dict(color=COLOURS.get(m, f'C{i}'), label=m)
         whiskers = [at['mean']-at['min'], at['max']-at['mean']]
-        ax.errorbar(at['mean'], np.arange(len(order))+shift, xerr=whiskers, fmt='o', ms=4, lw=1, **how)
-    ax.set_yticks(range(len(order)), order); fig.legend(loc='outside upper left', ncols=2)
+        ax.errorbar(at['mean'], np.arange(len(order))+shift, xerr=whiskers, fmt='o', ms=4 if few else 2.5, lw=1, **how)
+    ax.set_yticks(range(len(order)), order) if few else ax.set(yticks=[], ylabel=f'{len(order)} tasks')
+    fig.legend(loc='outside upper left', ncols=2)
     ax.set(xlabel=f'{metric.capitalize()} (share)', xlim=(0, None))
     return ax
-
-# %% ../nbs/34_tables.ipynb #abedf914
-def _ten_photos(axes, names, own, collection):
-    row, frame = collection.photos.set_index('photo').row, dict(fill=False, ec='tab:green', lw=2.5)
-    for ax, name in zip(axes, names):
-        ax.imshow(collection.photo_pixels[row[name]])
-        if name == own: ax.add_patch(plt.Rectangle((0, 0), 1, 1, transform=ax.transAxes, **frame))
-
-# %% ../nbs/34_tables.ipynb #28c65c57
-def retrieval_figure(
-    shown:pd.DataFrame,     # lines of `shown`, one per method and query
-    collection, methods=('none', 'ours-predicted'), tasks:int=4,
-):
-    "Query, top ten of the first and of the second method, where the rank changed most; the true photo is framed"
-    one, two = (shown[shown.method == m].set_index(['task', 'sketch', 'photo'])[['rank', 'top']] for m in methods)
-    both = one.join(two, lsuffix='_0', rsuffix='_1', how='inner').sort_index()
-    change = (both.rank_0-both.rank_1).abs().sort_values(ascending=False, kind='stable')[:tasks]
-    fig, axes = plt.subplots(2*len(change), 11, figsize=(8, 1.75*len(change)), dpi=80)
-    for ax in axes.flat: ax.axis('off')
-    for pair, (task, sketch, own) in zip(axes.reshape(-1, 2, 11), change.index):
-        line = both.loc[task, sketch, own]
-        pair[0, 0].imshow(collection.sketch_pixels[collection.sketches.set_index('sketch').row[sketch]], cmap='gray')
-        pair[0, 0].set_title(f'{task}: rank {line.rank_0}', fontsize=7, loc='left')
-        pair[1, 0].text(.95, .5, f'adapted\nrank {line.rank_1}', ha='right', va='center', fontsize=7)
-        for axs, top in zip(pair, (line.top_0, line.top_1)): _ten_photos(axs[1:], top.split('|'), own, collection)
-    fig.subplots_adjust(0, 0, 1, .95, .05, .25)
-    return fig
 
 # %% ../nbs/34_tables.ipynb #b00c0011
 _SECONDS = 12

@@ -2,8 +2,10 @@
 import pandas as pd, pytest, yaml
 
 from afgsbir.baselines import load_system
+from afgsbir.cases import pick, rank_changes, shares
+from afgsbir.core import load_rows
 from afgsbir.pairs import open_collection
-from afgsbir.tasks import tasks_of, with_pairs
+from afgsbir.tasks import draws_of, tasks_of, with_pairs
 from test_runs import SMOKE, run
 
 
@@ -22,7 +24,8 @@ def fitted(tmp_path_factory):
 
 
 def test_a_fold_is_tested_on_what_was_kept_from_it(fitted):
-    went(run('41_test', fitted, run='test/both', systems=['fit/w', 'fit/t'], steps=['nothing'], show_k=5))
+    asked = dict(systems=['fit/w', 'fit/t'], steps=['nothing'], show_k=5, show_every=True)
+    went(run('41_test', fitted, run='test/both', **asked))
     rows = pd.read_csv(fitted/'test/both/rows.csv')
     collection = open_collection('emoji', 1, 3)
     kept = {t.name for t in with_pairs(tasks_of(collection), 5)}
@@ -35,7 +38,14 @@ def test_a_fold_is_tested_on_what_was_kept_from_it(fitted):
     assert set(told) == {'fit/w', 'fit/t'} and told['fit/w'] == told['fit/t'] and told['fit/w']['trained_on'] == 'emoji'
     tested = {r for t in tasks_of(collection) if t.name in kept for r in t.gallery.tolist()}
     assert told['fit/w']['of_photos'] == len(tested) and 0 <= told['fit/w']['photos'] < len(tested)/4
-    assert set(rows.fold) == {'1/3'} and set(pd.read_csv(fitted/'test/both/shown.csv').base) == {'whitened', 'triplet'}
+    assert set(rows.fold) == {'1/3'}
+    shown = load_rows('test/both', name='shown', root=fitted)             # every query of the first draw
+    changes = rank_changes(shown, ('whitened', 'none'))
+    wanted = {t.name: int(draws_of(t, 5, 1).valid.sum()) for t in tasks_of(collection) if t.name in kept}
+    assert changes.groupby('task').size().to_dict() == wanted and len(pick(changes)) == 3*len(kept)
+    mean = rows.query('method == "none" and k == 5 and gallery == "with"').set_index('task')['acc@1']
+    found = shares(changes, 'task').first_after/100                       # one of the two draws in the rows
+    assert abs(found-mean).mean() < .2
 
 
 @pytest.mark.parametrize('system', ['fit/w', 'fit/t'])

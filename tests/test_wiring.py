@@ -147,7 +147,7 @@ def test_no_test_picture_is_looked_at_before_the_test(tmp_path, monkeypatch):
 
 
 def test_a_hand_that_is_left_out_teaches_nothing(tmp_path, monkeypatch):
-    "Whatever the hand drew that is tested: training, its history and the rate of fine-tuning are the same; rows are not"
+    "Whatever that hand drew: training, its history and the rate of fine-tuning are the same; rows are not"
     found = []
     for n, noise in (('clean', ''), ('noise', 'openmoji')):
         small(tmp_path/n, noise)

@@ -82,7 +82,8 @@ def runs_page(runs, found):
 
 def reproduce():
     "What each target of the Makefile does, from its comments"
-    lines, told = (ROOT/'Makefile').read_text().split('\n'), []
+    lines = [l for l in (ROOT/'Makefile').read_text().split('\n') if not re.match(r'^(?:[a-z]+: )?[A-Z_]+ *[:?]?=', l)]
+    told = []
     for i, l in enumerate(lines):
         target = re.match(r'^([a-z][\w-]*):(?!=)', l)
         if not target or target[1] in ('setup', 'clean', 'cards'): continue

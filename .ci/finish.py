@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 
+from afgsbir import __version__
 from afgsbir.core import InputError
 from page import NPM, from_npm
 
@@ -252,6 +253,14 @@ def own_files(soup, up, has_katex):
     soup.head.append(boxed(soup, 'script', src=f'{up}book.js', defer='', data_up=up))
 
 
+def version(soup, up):
+    "Which book this is, and where the others are"
+    for place in soup.select('footer .nav-footer-right')[:1]:
+        link = boxed(soup, 'a', href=f'{up}changelog.html#versions')
+        link.string = f'Version {__version__}'
+        (place.find('p') or place).extend([' · ', link])
+
+
 def sections(soup):
     "(anchor, heading, words) of a page's sections: prose, lists and captions, no code and no numbers of tables"
     main = soup.select_one('main')
@@ -282,6 +291,7 @@ def finish_page(f, site, has_katex):
     up = '' if up == './' else up
     for step in (tables, code, pictures, mended): step(soup)
     own_files(soup, up, has_katex)
+    if (site/'changelog.html').is_file(): version(soup, up)
     path, title = f.relative_to(site).as_posix(), page_title(soup)
     entries = [dict(href=path + (f'#{at}' if at else ''), title=title, section=heading, text=words)
                for at, heading, words in sections(soup)]
@@ -340,6 +350,7 @@ def broken(site, home):
     for f, t in pages.items():
         for link in re.findall(r'<a\s[^>]*?href="([^"]*)"', t) + re.findall(r'<img\s[^>]*?src="([^"]*)"', t):
             link = html.unescape(link)
+            if re.match(rf'{re.escape(home)}/v\d', link): continue       # a released book, beside this one
             if link.startswith(home): link = os.path.relpath(site/link[len(home):].lstrip('/'), f.parent)
             if re.match(r'[a-z]+:|//', link): continue
             path, _, at = link.partition('#')

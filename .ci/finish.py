@@ -100,7 +100,8 @@ def one_head(table):
     rows[1].decompose()
 
 
-PHONE, CARDS, PROSE = 56, 140, 60      # letters across a phone; cells that may stand one below the other; a long text
+PHONE, CARDS = 56, 140                 # letters across a phone; cells that may stand one below the other
+PROSE, MANY = 60, 60                   # a long text; more lines than this are no cards, however long
 NUMBER = re.compile(r'[-+−<[(]?\d')
 
 
@@ -149,14 +150,20 @@ def key_column(texts):
     return max(range(len(left)), key=lambda i: len(set(left[i])), default=0)
 
 
+def breaks(words):
+    "Where a name may go on in the next line"
+    told = re.sub(r'([+_/])(?=\w)', r'\1<wbr/>', html.escape(str(words), quote=False))
+    words.replace_with(BeautifulSoup(told, 'html.parser'))
+
+
 def on_phones(table):
-    "What does not fit across: lines become cards where they are few or long, else their names stay while the rest scrolls"
+    "What does not fit across: few or long lines become cards; of many the names stay while the rest goes by"
     lines = whole(table)
     if not lines or len({len(l) for l in lines}) > 1 or len(lines[0]) < 3: return
     names, texts = headings(table, lines), [[said(l[i]) for l in lines] for i in range(len(lines[0]))]
     longest = [max(map(len, column)) for column in texts]
     if sum(min(n, 28)+2 for n in longest) <= PHONE: return
-    if len(lines)*len(names) <= CARDS or max(longest) > PROSE:
+    if len(lines)*len(names) <= CARDS or max(longest) > PROSE and len(lines) <= MANY:
         table['class'] = [*table.get('class', []), 'cards']
         for cell, name in ((c, n) for l in lines for c, n in zip(l, names)):
             if name: cell['data-label'] = name
@@ -170,6 +177,7 @@ def on_phones(table):
             cells = cells_of(row)
             if len(cells) != len(names): continue
             cells[key]['class'] = [*cells[key].get('class', []), 'key']
+            for words in list(cells[key].find_all(string=re.compile(r'[+_/]\w'))): breaks(words)
             if names[key+1] == 'k': cells[key+1]['class'] = [*cells[key+1].get('class', []), 'key', 'after']
 
 
@@ -198,6 +206,10 @@ def tables(soup):
         for cell in table.find_all(style=True): del cell['style']
         if 'dataframe' in table.get('class', []): table['class'] = [*table['class'], 'table']
         caption = table.find('caption')
+        if caption and not caption.select('span.told'):      # it stays in sight where the table scrolls
+            told = boxed(soup, 'span', class_='told')
+            told.extend(list(caption.contents))
+            caption.append(told)
         near = table.find_previous(['h1', 'h2', 'h3', 'h4'])
         label = caption or near
         name = f'Table: {label.get_text(" ", strip=True)}' if label else 'Table'

@@ -152,7 +152,8 @@ def bibliography(bib):
 
 def changelog():
     told = (ROOT/'CHANGELOG.md').read_text()
-    return front('Changelog', 'What changed, and which numbers it changed.') + re.sub(r'^# .*\n', '', told, 1) + versions()
+    head = front('Changelog', 'What changed, and which numbers it changed.')
+    return head + re.sub(r'^# .*\n', '', told, 1) + versions()
 
 
 def versions():

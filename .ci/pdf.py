@@ -19,7 +19,8 @@ def found():
     quarto = shutil.which('quarto')
     if not quarto: raise InputError(f'no PDF: quarto is not here; {CURE}')
     said = subprocess.run([quarto, '--version'], capture_output=True, text=True).stdout.strip()
-    if tuple(map(int, re.findall(r'\d+', said)[:3])) < SINCE: raise InputError(f'no PDF: quarto {said} is too old; {CURE}')
+    if tuple(map(int, re.findall(r'\d+', said)[:3])) < SINCE:
+        raise InputError(f'no PDF: quarto {said} is too old; {CURE}')
     return quarto
 
 

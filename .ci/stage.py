@@ -178,13 +178,15 @@ class Book:
         given, code = options(cell['source'])
         label, outputs = str(given.get('label', '')), cell.get('outputs', [])
         number = page.labels.get(label)
-        if number and f'{label[:3]}-cap' not in given: raise InputError(f'{page.name}: {label} has no caption; write it')
+        if number and f'{label[:3]}-cap' not in given:
+            raise InputError(f'{page.name}: {label} has no caption; write it')
         if number: given['label'] = anchor(label)
         results = '50' <= page.name[:2] <= '60'
         if results and given.get('echo') is not False: given.setdefault('code-fold', True)
         shown = [d for d in (o.get('data', {}) for o in outputs) if any(k.startswith('image/') for k in d)]
         if shown and given.get('include') is not False:
-            given.setdefault('fig-alt', seen_in(shown[0]) or re.sub(r'[*`$\\]', '', str(given.get('fig-cap') or before)))
+            told = re.sub(r'[*`$\\]', '', str(given.get('fig-cap') or before))
+            given.setdefault('fig-alt', seen_in(shown[0]) or told)
             if number: given['fig-cap'] = f'{number}: {given["fig-cap"]}'
         self._captions(given, number if label.startswith('tbl') else None, outputs)
         for o in outputs:

@@ -6,6 +6,8 @@
 __all__ = ['MANY', 'Series', 'seen', 'tell_figures']
 
 # %% ../nbs/08_seen.ipynb #08see002
+import re
+from math import isfinite
 from typing import NamedTuple
 
 from matplotlib.collections import PathCollection
@@ -19,26 +21,31 @@ class Series(NamedTuple):
     x: list
     y: list
 
-def _named_by_legends(ax):
-    "Colour -> what a legend calls it"
-    legends = [l for l in (ax.get_legend(), *ax.figure.legends) if l is not None]
+def _named_by_legends(fig):
+    "Colour -> what a legend calls it, in whichever panel that stands"
+    legends = [l for l in (*(ax.get_legend() for ax in fig.axes), *fig.legends) if l is not None]
     handles = [(h, t.get_text()) for l in legends for h, t in zip(l.legend_handles, l.get_texts())]
     return {to_hex(h.get_color()): name for h, name in handles if hasattr(h, 'get_markersize')}
+
+def _whisker(name, x, y):
+    "Whether a line without a name stands upright or lies flat: a whisker that was drawn as a line, or an empty one"
+    return not len(x) or not name and any(len(at) > 1 and len(set(at)) == 1 for at in (x, y))
 
 def _series(ax)->list:
     "Everything drawn as a line or as points with whiskers, in the order of drawing"
     whiskers = {c.lines[0]: c for c in ax.containers if isinstance(c, ErrorbarContainer) and c.lines[0]}
     caps = {cap for c in ax.containers if isinstance(c, ErrorbarContainer) for cap in c.lines[1]}
-    called = _named_by_legends(ax)
-    lines = [l for l in ax.lines if l not in caps and l.get_transform() == ax.transData and len(l.get_xdata())]
+    called = _named_by_legends(ax.figure)
+    lines = [l for l in ax.lines if l not in caps and l.get_transform() == ax.transData]
     own = [str(whiskers.get(l, l).get_label()) for l in lines]
-    return [Series(called.get(to_hex(l.get_color()), '') if n.startswith('_') else n, l.get_xdata(), l.get_ydata())
-            for l, n in zip(lines, own)]
+    names = [called.get(to_hex(l.get_color()), '') if n.startswith('_') else n for l, n in zip(lines, own)]
+    found = [Series(n, l.get_xdata(orig=False), l.get_ydata(orig=False)) for l, n in zip(lines, names)]
+    return [s for s in found if not _whisker(*s)]
 
 # %% ../nbs/08_seen.ipynb #08see011
 def _number(x)->str:
-    "Three digits that count, no exponent"
-    return f'{x:,.0f}' if abs(x) >= 100 else f'{x:.3g}'
+    "Three digits that count, one of what is nearly nothing"
+    return f'{x:,.0f}' if abs(x) >= 100 else f'{x:.3g}' if abs(x) >= .1 else f'{x:.1g}'
 
 def _ordinal(n)->str:
     return f'{n}{"th" if n % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")}'
@@ -48,14 +55,22 @@ MANY = 8    # series or points that are still read out one by one
 
 def _ticks(axis): return [t.get_text() for t in axis.get_ticklabels() if t.get_text()]
 
+def _names_beside(ax, series)->list:
+    "Names on the upright axis, one for every point; a panel without any has those of another"
+    found = [names for a in (ax, *ax.figure.axes) if len(names := _ticks(a.yaxis)) == len(series[0].y)]
+    words = [names for names in found if not any(re.fullmatch(r'[−\d.]+|\$.*', n) for n in names)]
+    return words[0] if words else []
+
 def _lines(series)->str:
     "Where lines begin and end, and which ends highest"
-    ends = [(s.name or 'a line', s.y[0], s.y[-1]) for s in series]
-    told = [f'{name} from {_number(a)} to {_number(b)}' for name, a, b in ends]
-    if len(ends) == 1: return told[0]
+    known = [(s.name, [v for v in s.y if isfinite(v)]) for s in series]
+    ends = [(name, y[0], y[-1]) for name, y in known if y]
+    told = [f'{name or "a line"} from {_number(a)} to {_number(b)}' for name, a, b in ends]
+    if len(ends) < 2: return ''.join(told)
+    few = '; '.join(told) if len(ends) <= MANY and all(name for name, *_ in ends) else f'{len(ends)} lines'
     low, high = (at(ends, key=lambda e: e[2]) for at in (min, max))
-    few = '; '.join(told) if len(ends) <= MANY else f'{len(ends)} lines'
-    return f'{few}. On the right {high[0]} is highest ({_number(high[2])}), {low[0]} lowest ({_number(low[2])})'
+    best, worst = high[0] or 'one', low[0] or 'another'
+    return f'{few}. On the right {best} is highest at {_number(high[2])}, {worst} lowest at {_number(low[2])}'
 
 # %% ../nbs/08_seen.ipynb #08see017
 def _dots(ax, series)->str:
@@ -63,10 +78,11 @@ def _dots(ax, series)->str:
     single = sorted((s for s in series if len(s.x) == 1), key=lambda s: -s.y[0])
     names = [t.get_text() for t in sorted(ax.texts, key=lambda t: -t.get_position()[1])]
     if single and len(single) == len(series) == len(names):
-        return '; '.join(f'{n} {_number(s.x[0])}' for n, s in zip(names, single))
-    labels, told = _ticks(ax.yaxis), []
+        return '; '.join(f'{n}: {_number(s.x[0])}' for n, s in zip(names, single))
+    labels, told = _names_beside(ax, series), []
     for s in series:
-        at = sorted(range(len(s.x)), key=lambda i: s.x[i])
+        at = sorted((i for i, x in enumerate(s.x) if isfinite(x)), key=lambda i: s.x[i])
+        if not at: continue
         told.append(f'{s.name or "points"}: lowest {labels[at[0]]} ({_number(s.x[at[0]])}), '
                     f'highest {labels[at[-1]]} ({_number(s.x[at[-1]])})')
     return '; '.join(told)
@@ -111,22 +127,18 @@ def _pictures(fig)->str:
 # %% ../nbs/08_seen.ipynb #08see026
 def _axis(ax, which)->str:
     "What an axis measures, and over which range"
-    name, kind = ' '.join(getattr(ax, f'get_{which}label')().split()), getattr(ax, f'get_{which}scale')()
-    how = ' (logarithmic)' if kind == 'log' else ''
+    name = re.sub(r'\$\\?([^$]*)\$', r'\1', ' '.join(getattr(ax, f'get_{which}label')().split()))
+    kind = getattr(ax, f'get_{which}scale')()
+    how = ' (logarithmic)' if kind == 'log' and 'log' not in name else ''
     return f'{"across" if which == "x" else "upwards"} {name}{how}' if name else ''
 
 def _panel(ax)->str:
     "Title, axes and contents of one panel"
     axes = ', '.join(filter(None, (_axis(ax, 'x'), _axis(ax, 'y'))))
     series = _series(ax)
-    dots = series and (all(len(s.x) == 1 for s in series) or _points_beside_names(ax, series))
+    dots = series and (all(len(s.x) == 1 for s in series) or _names_beside(ax, series))
     drawn = [_bars(ax), _dots(ax, series) if dots else _lines(series) if series else '', _cloud(ax)]
     return '. '.join(filter(None, (ax.get_title(), axes[:1].upper()+axes[1:], '; '.join(filter(None, drawn)))))
-
-def _points_beside_names(ax, series):
-    "Whether a name stands on the upright axis for every point"
-    names = _ticks(ax.yaxis)
-    return len(names) == len(series[0].y) and not any(n.replace('−', '').replace('.', '').isdigit() for n in names)
 
 # %% ../nbs/08_seen.ipynb #08see027
 def seen(

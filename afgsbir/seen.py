@@ -10,6 +10,7 @@ import re
 from math import isfinite
 from typing import NamedTuple
 
+import matplotlib.pyplot as plt
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.container import BarContainer, ErrorbarContainer
@@ -154,5 +155,6 @@ def seen(
 def tell_figures():
     "From here on a notebook stores what is seen beside each figure"
     from IPython import get_ipython
+    plt.close(plt.figure())      # so that the notebook's own ways of showing figures are set up; else they undo this
     if (shell := get_ipython()) is None or not hasattr(shell, 'display_formatter'): return
     shell.display_formatter.formatters['text/plain'].for_type(Figure, lambda fig, p, cycle: p.text(seen(fig)))

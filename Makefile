@@ -8,7 +8,7 @@ export MALLOC_TOP_PAD_ := 268435456
 # where it is set, every program of a test compiles its imports anew: seconds each
 unexport PYTHONDONTWRITEBYTECODE
 JOBS ?= $(shell nproc)
-.PHONY: run test mutants data data-research runs primary paper bench site dist lab clean setup release cards
+.PHONY: run test mutants data data-research runs primary paper bench site pdf dist lab clean setup release cards
 
 run: data
 	snakemake -j $(JOBS) --config out=outputs/demo seeds=0 bases=triplet,meta-anil,meta-fixed,meta-predicted -- outputs/demo/test/emoji-demo/rows.csv
@@ -83,6 +83,10 @@ bench: data
 site: setup
 	$(PY) .ci/site.py
 
+# the book as one PDF, through Quarto and the Typst it brings (1.9.18 or later); says what is missing
+pdf: setup
+	$(PY) .ci/pdf.py
+
 # what a release holds: the package, and the book as an archive that opens from a disk
 dist: site
 	rm -rf dist
@@ -94,4 +98,4 @@ lab: data
 	jupyter lab nbs/64_your_pictures.ipynb
 
 clean:
-	rm -rf _site _site.old _proc _stage dist outputs/demo outputs/smoke .snakemake
+	rm -rf _site _site.old _proc _stage _stage_pdf _pdf dist outputs/demo outputs/smoke .snakemake

@@ -2,11 +2,12 @@
 
 Every page then stands by itself: it asks no other host for anything.
 """
-import gc, html, json, os, re, shutil, subprocess
+import copy, gc, html, json, os, re, shutil, subprocess
 from pathlib import Path
 
 from bs4 import BeautifulSoup
 
+from afgsbir import __version__
 from afgsbir.core import InputError
 from page import NPM, from_npm
 
@@ -99,22 +100,120 @@ def one_head(table):
     rows[1].decompose()
 
 
+PHONE, CARDS = 56, 140                 # letters across a phone; cells that may stand one below the other
+PROSE, MANY = 60, 60                   # a long text; more lines than this are no cards, however long
+NUMBER = re.compile(r'[-+−<[(]?\d')
+
+
+def said(cell): return cell.get_text(' ', strip=True)
+
+
+def cells_of(row): return row.find_all(['th', 'td'], recursive=False)
+
+
+def whole(table):
+    "Every line of a body with all its cells: one that reaches down stands, unseen, in the lines it reaches too"
+    lines, down = [], {}
+    for row in table.select('tbody > tr'):
+        line, own = [], cells_of(row)
+        while own or len(line) in down:
+            if len(line) in down:
+                cell, left = down.pop(len(line))
+                again = copy.copy(cell)
+                again['class'] = [*again.get('class', []), 'again']
+            else: cell, again = own.pop(0), None
+            left = left-1 if again else int(cell.get('rowspan', 1))-1
+            if left: down[len(line)] = cell, left
+            line.append(again or cell)
+        for cell in line:
+            if 'again' in cell.get('class', []): del cell['rowspan']
+            row.append(cell.extract())
+        lines.append(line)
+    return lines
+
+
+def headings(table, lines):
+    "A name for every column: all that stands above it; above names of lines only the last, which is theirs"
+    above = [[] for _ in max(lines, key=len)]
+    for row in table.select('thead > tr'):
+        spread = [said(c) for c in cells_of(row) for _ in range(int(c.get('colspan', 1)))]
+        for names, name in zip(above, spread):
+            if name and name not in names: names.append(name)
+    names_lines = [c.name == 'th' for c in max(lines, key=len)]
+    return [' '.join(names[-1:] if own else names) for names, own in zip(above, names_lines)]
+
+
+def key_column(texts):
+    "Of the columns of words on the left the one that tells lines apart"
+    words = [sum(map(bool, map(NUMBER.match, column))) < len(column)/2 for column in texts]
+    left = texts[:words.index(False)] if False in words else texts
+    return max(range(len(left)), key=lambda i: len(set(left[i])), default=0)
+
+
+def breaks(words):
+    "Where a name may go on in the next line"
+    told = re.sub(r'([+_/])(?=\w)', r'\1<wbr/>', html.escape(str(words), quote=False))
+    words.replace_with(BeautifulSoup(told, 'html.parser'))
+
+
+def on_phones(table):
+    "What does not fit across: few or long lines become cards; of many the names stay while the rest goes by"
+    lines = whole(table)
+    if not lines or len({len(l) for l in lines}) > 1 or len(lines[0]) < 3: return
+    names, texts = headings(table, lines), [[said(l[i]) for l in lines] for i in range(len(lines[0]))]
+    longest = [max(map(len, column)) for column in texts]
+    if sum(min(n, 28)+2 for n in longest) <= PHONE: return
+    if len(lines)*len(names) <= CARDS or max(longest) > PROSE and len(lines) <= MANY:
+        table['class'] = [*table.get('class', []), 'cards']
+        for cell, name in ((c, n) for l in lines for c, n in zip(l, names)):
+            if name: cell['data-label'] = name
+        roles = dict(table='table', thead='rowgroup', tbody='rowgroup', tr='row', td='cell')
+        for e in [table, *table.find_all([*roles, 'th'])]:
+            e['role'] = roles.get(e.name) or f'{"column" if e.find_parent("thead") else "row"}header'
+    else:
+        table['class'] = [*table.get('class', []), 'keyed']
+        key = key_column(texts)
+        for row in [*table.select('thead > tr'), *table.select('tbody > tr')]:
+            cells = cells_of(row)
+            if len(cells) != len(names): continue
+            cells[key]['class'] = [*cells[key].get('class', []), 'key']
+            for words in list(cells[key].find_all(string=re.compile(r'[+_/]\w'))): breaks(words)
+            if names[key+1] == 'k': cells[key+1]['class'] = [*cells[key+1].get('class', []), 'key', 'after']
+
+
+def marked(cell):
+    "Markdown in the cells of a table that is HTML: bold, code; and a number that is not there is no word"
+    if re.fullmatch(r'NaN|nan|None', said(cell)): cell.string = ''
+    for words in cell.find_all(string=re.compile(r'\*\*|`')):
+        if words.find_parent('code'): continue
+        told = re.sub(r'`([^`]+)`', r'<code>\1</code>', html.escape(str(words), quote=False))
+        told = re.sub(r'\*\*([^*]+)\*\*', r'<strong>\1</strong>', told)
+        words.replace_with(BeautifulSoup(told, 'html.parser'))
+
+
 def tables(soup):
     "Tables scroll in boxes that a key reaches; a cell without a word is no heading; captions are headings' names"
     for table in soup.select('main table'):
         one_head(table)
+        for cell in table.find_all(['td', 'th']): marked(cell)
         for empty in table.find_all('th'):
             if not empty.get_text(strip=True): empty.name = 'td'
             elif not empty.get('scope'): empty['scope'] = 'col' if empty.find_parent('thead') else 'row'
         for cell in table.find_all('td'):
-            if len(cell.get_text(strip=True)) < 32: cell['class'] = 'short'
+            words = cell.get_text(strip=True)
+            if len(words) < 32: cell['class'] = ['short', 'number'] if NUMBER.match(words) else ['short']
         for old in ('border', 'style'): table.attrs.pop(old, None)
         for cell in table.find_all(style=True): del cell['style']
         if 'dataframe' in table.get('class', []): table['class'] = [*table['class'], 'table']
         caption = table.find('caption')
+        if caption and not caption.select('span.told'):      # it stays in sight where the table scrolls
+            told = boxed(soup, 'span', class_='told')
+            told.extend(list(caption.contents))
+            caption.append(told)
         near = table.find_previous(['h1', 'h2', 'h3', 'h4'])
         label = caption or near
         name = f'Table: {label.get_text(" ", strip=True)}' if label else 'Table'
+        on_phones(table)
         table.wrap(boxed(soup, 'div', class_='wide', tabindex='0', role='region', aria_label=name))
     for style in soup.select('main style'): style.decompose()
 
@@ -166,6 +265,14 @@ def own_files(soup, up, has_katex):
     soup.head.append(boxed(soup, 'script', src=f'{up}book.js', defer='', data_up=up))
 
 
+def version(soup, up):
+    "Which book this is, and where the others are"
+    for place in soup.select('footer .nav-footer-right')[:1]:
+        link = boxed(soup, 'a', href=f'{up}changelog.html#versions')
+        link.string = f'Version {__version__}'
+        (place.find('p') or place).extend([' · ', link])
+
+
 def sections(soup):
     "(anchor, heading, words) of a page's sections: prose, lists and captions, no code and no numbers of tables"
     main = soup.select_one('main')
@@ -196,6 +303,7 @@ def finish_page(f, site, has_katex):
     up = '' if up == './' else up
     for step in (tables, code, pictures, mended): step(soup)
     own_files(soup, up, has_katex)
+    if (site/'changelog.html').is_file(): version(soup, up)
     path, title = f.relative_to(site).as_posix(), page_title(soup)
     entries = [dict(href=path + (f'#{at}' if at else ''), title=title, section=heading, text=words)
                for at, heading, words in sections(soup)]
@@ -254,6 +362,7 @@ def broken(site, home):
     for f, t in pages.items():
         for link in re.findall(r'<a\s[^>]*?href="([^"]*)"', t) + re.findall(r'<img\s[^>]*?src="([^"]*)"', t):
             link = html.unescape(link)
+            if re.match(rf'{re.escape(home)}/v\d', link): continue       # a released book, beside this one
             if link.startswith(home): link = os.path.relpath(site/link[len(home):].lstrip('/'), f.parent)
             if re.match(r'[a-z]+:|//', link): continue
             path, _, at = link.partition('#')

@@ -1,13 +1,14 @@
 "Pages made from files: every run, how to reproduce, where data come from, what was read, what changed."
-import html, json, re
+import html, json, re, subprocess
 from pathlib import Path
 
 import yaml
 
+from afgsbir import __version__
 from afgsbir.core import SETTING, load_rows, outputs_root
 
 ROOT = Path(__file__).resolve().parents[1]
-CODE = 'https://github.com/afgsbir/afgsbir'
+CODE, HOME = 'https://github.com/afgsbir/afgsbir', 'https://afgsbir.github.io/afgsbir'
 
 
 def front(title, description, more=''): return f'---\ntitle: "{title}"\ndescription: "{description}"\n{more}---\n\n'
@@ -82,7 +83,8 @@ def runs_page(runs, found):
 
 def reproduce():
     "What each target of the Makefile does, from its comments"
-    lines, told = (ROOT/'Makefile').read_text().split('\n'), []
+    lines = [l for l in (ROOT/'Makefile').read_text().split('\n') if not re.match(r'^(?:[a-z]+: )?[A-Z_]+ *[:?]?=', l)]
+    told = []
     for i, l in enumerate(lines):
         target = re.match(r'^([a-z][\w-]*):(?!=)', l)
         if not target or target[1] in ('setup', 'clean', 'cards'): continue
@@ -112,6 +114,7 @@ afgsbir run nbs/41_test.ipynb -f nbs/settings/emoji-test.yaml -p run test/mine
 The same seed gives the same rows on the same machine with as many threads. Which runs are older than a change, and what
 the change touched, stands in [How we know](nbs/60_how_we_know.ipynb).
 Page by page, without running anything anew: `make site` builds these pages from the committed outputs.
+`make pdf` sets them as one PDF where Quarto is installed. Nobody has run it yet; where Quarto is missing it says so.
 """
 
 
@@ -135,17 +138,30 @@ project; pictures of research collections never do. Folders of your own are brou
 
 
 def bibliography(bib):
+    def links(w):
+        known = dict(doi=('https://doi.org/', 'doi:'), eprint=('https://arxiv.org/abs/', 'arXiv:'))
+        return ''.join(f' [{name}{w[k]}]({at}{w[k]}).' for k, (at, name) in known.items() if k in w)
     def entry(key, w):
         venue = w.get('booktitle') or w.get('journal') or w.get('publisher', '')
+        place = ', '.join(filter(None, (w.get('volume'), w.get('pages', '').replace('--', '–'), w['year'])))
         authors = w['author'].replace(' and ', '; ')
-        return f'[]{{#{key}}}\n\n**{w["short"]}.** {w["title"]}. {authors}. *{venue}*, {w["year"]}.'
+        return f'[]{{#{key}}}\n\n**{w["short"]}.** {w["title"]}. {authors}. *{venue}*, {place}.{links(w)}'
     told = '\n\n'.join(entry(k, w) for k, w in sorted(bib.items(), key=lambda b: b[1]['short']))
     return front('Bibliography', 'What this book cites.') + told + '\n'
 
 
 def changelog():
     told = (ROOT/'CHANGELOG.md').read_text()
-    return front('Changelog', 'What changed, and which numbers it changed.') + re.sub(r'^# .*\n', '', told, 1)
+    head = front('Changelog', 'What changed, and which numbers it changed.')
+    return head + re.sub(r'^# .*\n', '', told, 1) + versions()
+
+
+def versions():
+    "Where the books of releases stand"
+    tags = subprocess.run(['git', 'tag', '-l', 'v*', '--sort=-v:refname'], cwd=ROOT, capture_output=True, text=True)
+    links = ''.join(f'- [{tag}]({HOME}/{tag}/)\n' for tag in tags.stdout.split())
+    told = f'Each release keeps its book at an address of its own:\n\n{links}' if links else 'Nothing was released yet.'
+    return f'\n## Versions {{#versions}}\n\nThis is the book of version {__version__}. {told}\n'
 
 
 def made(bib):

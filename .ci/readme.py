@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nbformat
 
-from stage import works
+from stage import seen_in, works
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -35,7 +35,7 @@ def render():
             elif 'image/png' in data:
                 name = f'outputs/readme/{len(pictures)}.png'
                 pictures[name] = base64.b64decode(data['image/png'])
-                lines.append(f'![]({name})')
+                lines.append(f'![{seen_in(data)}]({name})')
             elif 'text/markdown' in data: lines.append(data['text/markdown'])
             elif o.get('name') == 'stdout': lines.append('```text\n' + o['text'].rstrip() + '\n```')
     return '\n\n'.join(lines) + '\n', pictures

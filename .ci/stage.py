@@ -1,7 +1,8 @@
 """Put together what Quarto or smalldocs renders: notebooks as nbdev shows them, pages made from runs and files.
 
 Figures, tables and equations are numbered and cited here, for both renderers alike:
-`#| label: fig-x` with `#| fig-cap:`, `#| label: tbl-x` with `#| tbl-cap:`, `$$...$$ {#eq-x}`, `@fig-x`, `[@key]`.
+`#| label: fig-x` with `#| fig-cap:`, `#| label: tbl-x` with `#| tbl-cap:` (and `#| tbl-subcap:` where a cell shows
+several), `: words {#tbl-x}` below a table of Markdown, `$$...$$ {#eq-x}`, `@fig-x`, `[@key]`.
 """
 import ast, hashlib, json, os, re, shutil, subprocess
 from pathlib import Path
@@ -114,6 +115,12 @@ class Page:
         return os.path.relpath(other, self.folder or '.') + (f'#{anchor}' if anchor else '')
 
 
+def seen_in(data):
+    "What a figure says of itself beside its picture"
+    told = text(data.get('text/plain', '')).strip()
+    return '' if re.match(r'<|\w+\(', told) else told.strip('\'"')
+
+
 def anchor(label): return '{}-{}'.format(WORDS[label.split('-')[0]].lower(), label.split('-', 1)[1])
 
 
@@ -171,30 +178,42 @@ class Book:
         given, code = options(cell['source'])
         label, outputs = str(given.get('label', '')), cell.get('outputs', [])
         number = page.labels.get(label)
+        if number and f'{label[:3]}-cap' not in given:
+            raise InputError(f'{page.name}: {label} has no caption; write it')
         if number: given['label'] = anchor(label)
         results = '50' <= page.name[:2] <= '60'
         if results and given.get('echo') is not False: given.setdefault('code-fold', True)
         shown = [d for d in (o.get('data', {}) for o in outputs) if any(k.startswith('image/') for k in d)]
         if shown and given.get('include') is not False:
-            given.setdefault('fig-alt', re.sub(r'[*`$\\]', '', str(given.get('fig-cap') or before)))
+            told = re.sub(r'[*`$\\]', '', str(given.get('fig-cap') or before))
+            given.setdefault('fig-alt', seen_in(shown[0]) or told)
             if number: given['fig-cap'] = f'{number}: {given["fig-cap"]}'
-        caption = given.pop('tbl-cap', None)
+        self._captions(given, number if label.startswith('tbl') else None, outputs)
         for o in outputs:
             data = o.get('data', {})
-            if caption: self._caption(data, f'{number}: {caption}' if number else caption)
             if 'text/markdown' in data: data['text/markdown'] = self.resolve(page, text(data['text/markdown']))
         cell['source'] = with_options(given, code)
 
-    def _caption(self, data, caption):
-        "The caption of the first table of an output"
-        if 'text/html' in data:
-            told = text(data['text/html'])
-            above = lambda m: f'{m[1]}<caption>{caption}</caption>'
-            data['text/html'] = re.sub(r'(<table[^>]*>)', above, told, count=1)
-        if 'text/markdown' in data:
-            told = text(data['text/markdown'])
-            below = lambda m: f'{m[1].rstrip()}\n\n: {caption}\n\n'
-            data['text/markdown'] = re.sub(r'((?:^\|.*\n?)+)', below, told, count=1, flags=re.M)
+    def _captions(self, given, number, outputs):
+        "A caption for every table of a cell; where there are several, each has a letter, and words of its own if given"
+        caption, subs = given.pop('tbl-cap', None), given.pop('tbl-subcap', None)
+        if not caption: return
+        counter = iter(range(10**6))
+        def told(m=None):
+            i = next(counter)
+            own = f': {subs[i]}' if isinstance(subs, list) and i < len(subs) else ''
+            place = f'{number}{chr(97+i)}: ' if number and subs else f'{number}: ' if number else ''
+            return f'{place}{caption}{own}' if subs or not i else ''
+        def above(m):
+            words = re.sub(r'`([^`]+)`', r'<code>\1</code>', told())
+            return f'{m[0]}<caption>{words}</caption>' if words else m[0]
+        def below(m):
+            words = told()
+            return f'{m[0].rstrip()}\n\n: {words}\n\n' if words else m[0]
+        for data in (o.get('data', {}) for o in outputs):
+            if 'text/html' in data: data['text/html'] = re.sub(r'<table[^>]*>', above, text(data['text/html']))
+            elif 'text/markdown' in data:
+                data['text/markdown'] = re.sub(r'(?:^\|.*\n?)+', below, text(data['text/markdown']), flags=re.M)
 
     def finish(self, page):
         "Everything on one page"

@@ -22,6 +22,7 @@ from PIL import Image
 
 from .asking import bootstrap, bootstrap_difference, holm, permutation_test
 from .core import SETTING, InputError, atomic, command, load_rows, method_of, outputs_root
+from .seen import tell_figures
 
 # %% ../nbs/34_tables.ipynb #75165b03
 BASES = ('untrained', 'triplet', 'triplet+reg', 'meta-anil', 'meta-fixed', 'meta-learned', 'meta-predicted', 'whitened')
@@ -417,6 +418,7 @@ def use_theme():
     from IPython import get_ipython
     plt.close(plt.figure())                        # so that the notebook's own ways of showing figures are set up
     plt.rcParams.update(THEME)
+    tell_figures()
     if (shell := get_ipython()) is None or not hasattr(shell, 'kernel'): return
     png, svg = (shell.display_formatter.formatters[f'image/{kind}'] for kind in ('png', 'svg+xml'))
     theirs = png.for_type(Figure)

@@ -139,6 +139,8 @@ def test_titles():
     "nbdev drops what follows the promise in the cell of the title"
     from stage import crowded_title
     assert not [f.name for f in (ROOT/'nbs').glob('*.ipynb') if crowded_title(f)]
+    titles = [re.search(r'"# (.*?)(?:\\n)?"', f.read_text())[1] for f in (ROOT/'nbs').glob('*.ipynb')]
+    assert not [t for t in titles if titles.count(t) > 1]           # a search and a sidebar that cannot be told apart
 
 
 def test_scores(tmp_path):
@@ -162,6 +164,91 @@ def test_one_head():
     tables(page)
     assert [th.text for th in page.select('thead th')] == ['name', 'x']
     assert page.select_one('tbody th')['scope'] == 'row'
+
+
+def tabled(*rows, heads):
+    "A page with one table, after all that is done to tables"
+    from finish import tables
+    told = ''.join(f'<tr>{r}</tr>' for r in rows)
+    head = ''.join(f'<tr>{h}</tr>' for h in heads)
+    page = BeautifulSoup(f'<main><table><thead>{head}</thead><tbody>{told}</tbody></table></main>', 'html.parser')
+    tables(page)
+    return page
+
+
+def test_cards():
+    "Few lines that are too wide for a phone: every cell says what it is, also one that reaches down"
+    heads = ('<th>step</th><th>k</th><th colspan="2">gain</th>', '<th></th><th></th><th>with</th><th>without</th>')
+    wide = f'<td>{"w"*30}</td><td>**not met** `x` in none</td>'
+    lines = f'<th rowspan="2">centre</th><th>1</th>{wide}', f'<th>5</th><td>{"w"*30}</td><td>NaN</td>'
+    page = tabled(*lines, heads=heads)
+    rows = [[(c.get('data-label'), c.text) for c in r.find_all(['th', 'td'])] for r in page.select('.cards tbody tr')]
+    assert rows[0][2:] == [('gain with', 'w'*30), ('gain without', 'not met x in none')] and rows[1][3][1] == ''
+    assert [r[0] for r in rows] == [('step', 'centre')]*2 and [r[1] for r in rows] == [('k', '1'), ('k', '5')]
+    assert [c.text for c in page.select('.again')] == ['centre'] and page.select('strong') and page.select('td code')
+    assert {e.name: e['role'] for e in page.select('[role]')} | {'div': '', 'th': ''} == \
+        dict(div='', table='table', thead='rowgroup', tbody='rowgroup', tr='row', th='', td='cell')
+
+
+def test_keyed():
+    "Many lines: the column that tells them apart stays, and k beside it; narrow tables are left alone"
+    rows = [f'<td>base</td><td>method-{i//3}</td><td>{i}</td>' + '<td>+1.0 [-0.1, +2.0]</td>'*4 for i in range(30)]
+    page = tabled(*rows, heads=[''.join(f'<th>{h}</th>' for h in ('base', 'method', 'k', *'abcd'))])
+    assert {c.text for c in page.select('.key:not(.after)')} == {'method', *(f'method-{i}' for i in range(10))}
+    assert len(page.select('.key.after')) == 31 and not page.select('.cards')
+    small = tabled('<td>a</td><td>1</td><td>2</td>', heads=['<th>x</th><th>y</th><th>z</th>'])
+    assert not small.select('.cards, .keyed')
+
+
+def test_captions(tmp_path):
+    "A number above a table, a letter where a cell shows several; what a figure says of itself is its alternative text"
+    from stage import Book
+    one, many = ('#| label: tbl-one\n#| tbl-cap: "All of `it`"\n1',
+                 '#| label: tbl-two\n#| tbl-cap: "Both"\n#| tbl-subcap: ["left", "right"]\n1')
+    picture = '#| label: fig-x\n#| fig-cap: "A line"\n1'
+    notebook(tmp_path, '10_a', ('code', one), ('code', many), ('code', picture), ('markdown', '@tbl-two'))
+    book = Book(tmp_path, {})
+    a = book.pages[0]
+    shown = lambda **data: dict(output_type='display_data', data={k.replace('_', '/'): v for k, v in data.items()})
+    a.cells[0]['outputs'] = [shown(text_html='<table class="x"><tbody></tbody></table>')]
+    a.cells[1]['outputs'] = [shown(text_html='<table></table>'), shown(text_markdown='| a |\n|---|\n| 1 |\n')]
+    a.cells[2]['outputs'] = [{'data': {'image/png': '', 'text/plain': 'a rises to 3'}}]
+    book.finish(a)
+    first, left, right = (o['data'] for c in a.cells[1:3] for o in c['outputs'])
+    assert first['text/html'].startswith('<table class="x"><caption>Table 1: All of <code>it</code></caption>')
+    assert '<caption>Table 2a: Both: left</caption>' in left['text/html']
+    assert right['text/markdown'].endswith('| 1 |\n\n: Table 2b: Both: right\n\n')
+    assert 'fig-alt: a rises to 3' in a.cells[3]['source'] and '[Table 2](10_a.ipynb#table-two)' in a.cells[4]['source']
+    notebook(tmp_path, '10_a', ('code', '#| label: tbl-one\n1'))
+    with pytest.raises(InputError, match='tbl-one has no caption'): (b := Book(tmp_path, {})).finish(b.pages[0])
+
+
+def test_pdf(tmp_path, monkeypatch):
+    "One line where Quarto lacks or is old; else the sidebar as a book, and its PDF"
+    import pdf
+    (tmp_path/'bin').mkdir()
+    monkeypatch.setenv('PATH', f'{tmp_path/"bin"}{os.pathsep}/usr/bin{os.pathsep}/bin')
+    monkeypatch.setattr(shutil, 'which', lambda name: str(f) if (f := tmp_path/'bin'/name).exists() else None)
+    with pytest.raises(InputError, match='^no PDF: quarto is not here; install Quarto 1.9.18 or later'): pdf.build()
+    def quarto(version):
+        file = tmp_path/'bin'/'quarto'
+        file.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo {version} && exit\n'
+                        'mkdir "$2/_book"; echo it > "$2/_book/b.pdf"')
+        file.chmod(0o755)
+    quarto('1.8.26')
+    with pytest.raises(InputError, match='1.8.26 is too old'): pdf.build()
+    quarto('1.9.38')
+    def staged(to, quarto):
+        (to/'nbs').mkdir(parents=True)
+        (to/'nbs'/'a.ipynb').write_text(json.dumps('x\\tag{3}'))
+        shutil.copy(ROOT/'_quarto.yml', to)
+    monkeypatch.setattr(pdf, 'stage', staged)
+    assert pdf.build(tmp_path/'to'/'b.pdf', tmp_path/'work').read_text() == 'it\n'
+    assert json.loads((tmp_path/'work/nbs/a.ipynb').read_text()) == 'x\\qquad(3)'
+    book = (tmp_path/'work/_quarto.yml').read_text()
+    assert 'type: book' in book and 'runs.md' not in book and '://' not in book
+    listed = re.findall(r'nbs/\w+\.ipynb', book)
+    assert sorted(listed) == sorted(f'nbs/{f.name}' for f in (ROOT/'nbs').glob('[0-9]*.ipynb'))
 
 
 @pytest.fixture(scope='module')
@@ -250,6 +337,24 @@ def test_every_page(built, window):
         wrong.clear()
     page.close()
     assert not faults, json.dumps(faults, indent=1)
+
+
+def test_tables_on_a_phone(built, window):
+    "Cards say each cell; of long tables the names stay where the rest goes by; nothing of either on a wide screen"
+    page = window.new_page()
+    page.set_viewport_size(dict(width=390, height=844))
+    page.goto(built[1]+'nbs/72_differs.html')
+    cell = page.locator('.cards tbody tr td[data-label]').first
+    label = cell.evaluate("e => [getComputedStyle(e, '::before').content, e.dataset.label]")
+    assert label[0] == f'"{label[1]}: "' and cell.evaluate('e => getComputedStyle(e).display') == 'block'
+    assert page.locator('.cards').evaluate_all('t => t.every(e => e.scrollWidth <= e.parentElement.clientWidth + 1)')
+    page.goto(built[1]+'nbs/50_results.html')
+    left = page.locator('.keyed').first.evaluate("""t => { t.parentElement.scrollLeft = 400
+      return ['.key', '.key.after'].map(s => t.querySelector('tbody ' + s).getBoundingClientRect().left) }""")
+    assert left[0] < 20 and 115 < left[1] < 150, left
+    page.set_viewport_size(dict(width=1400, height=900))
+    assert page.locator('.again').first.evaluate('e => getComputedStyle(e).display') == 'none'
+    page.close()
 
 
 def test_search(built, window):

@@ -119,7 +119,7 @@
     button.setAttribute('aria-label', `Save as CSV: ${box.getAttribute('aria-label')}`)
     button.addEventListener('click', () => {
       const a = document.createElement('a')
-      a.href = URL.createObjectURL(new Blob([[...table.rows].map(r => [...r.cells].map(cell).join(',')).join('\n') + '\n'], { type: 'text/csv' }))
+      a.href = URL.createObjectURL(new Blob([[...table.rows].map(r => [...r.cells].flatMap(c => Array(c.colSpan).fill(cell(c))).join(',')).join('\n') + '\n'], { type: 'text/csv' }))
       a.download = `${document.title.replace(/[^\w]+/g, '-')}.csv`.toLowerCase()
       a.click()
       setTimeout(() => URL.revokeObjectURL(a.href), 1000)

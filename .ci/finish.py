@@ -212,7 +212,8 @@ def tables(soup):
             caption.append(told)
         near = table.find_previous(['h1', 'h2', 'h3', 'h4'])
         label = caption or near
-        name = f'Table: {label.get_text(" ", strip=True)}' if label else 'Table'
+        words = said(label) if label else ''
+        name = words if words.startswith('Table') else f'Table: {words}' if words else 'Table'
         on_phones(table)
         table.wrap(boxed(soup, 'div', class_='wide', tabindex='0', role='region', aria_label=name))
     for style in soup.select('main style'): style.decompose()

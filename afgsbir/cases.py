@@ -107,11 +107,15 @@ def by_several(
     return lines.assign(case=lines.photo.map(cases)).sort_values(['case', 'photo', 'hand']).reset_index(drop=True)
 
 # %% ../nbs/36_cases.ipynb #36ca0025
-def _ten_photos(axes, names, own, collection):
-    row, frame = collection.photos.set_index('photo').row, dict(fill=False, ec='tab:green', lw=2.5)
-    for ax, name in zip(axes, names):
-        ax.imshow(collection.photo_pixels[row[name]])
-        if name == own: ax.add_patch(plt.Rectangle((0, 0), 1, 1, transform=ax.transAxes, **frame))
+_HIGH = 2.35    # of a query, in pictures: a line of words, two rows
+
+def _picture(ax, pixels, x, y, framed=False):
+    "A picture, one by one, its corner at x, y"
+    ax.imshow(pixels, extent=(x+.03, x+.97, y+.97, y+.03), cmap='gray')
+    if framed: ax.add_patch(plt.Rectangle((x+.02, y+.02), .96, .96, fill=False, ec='tab:green', lw=1.8))
+
+def _ten_photos(ax, names, own, y, collection, row):
+    for x, name in enumerate(names, 1): _picture(ax, collection.photo_pixels[row[name]], x, y, name == own)
 
 # %% ../nbs/36_cases.ipynb #36ca0026
 def _label(line):
@@ -119,12 +123,11 @@ def _label(line):
     told = [line.task, *(str(getattr(line, c)) for c in ('case', 'hand') if hasattr(line, c))]
     return ', '.join(dict.fromkeys(told))           # a task may be a hand
 
-def _rows_of(fig, n):
-    "Axes of n queries: a line of words, the ten before, the ten after, (n, 3, 11)"
-    axes = fig.subplots(3*n, 11, height_ratios=[.3, 1, 1]*n)
-    for ax in axes.flat: ax.axis('off')
-    fig.subplots_adjust(0, 0, 1, 1, .05, .05)
-    return axes.reshape(n, 3, 11)
+def _paper(n, side):
+    "One pair of axes for n queries, in units of pictures"
+    fig = plt.figure(figsize=(11*side, _HIGH*side*n), dpi=80)
+    ax = fig.add_axes((0, 0, 1, 1)); ax.axis('off')
+    return fig, ax
 
 def retrieval_figure(
     lines:pd.DataFrame, # of `rank_changes`, some of them: `pick`, `by_several`
@@ -133,14 +136,17 @@ def retrieval_figure(
 ):
     "Query, top ten before and after, line by line; the true photo is framed"
     if not len(lines): raise InputError(f'{collection.name}: no query to show')
-    fig = plt.figure(figsize=(11.5*side, 2.5*side*len(lines)), dpi=80)
-    sketches, words = collection.sketches.set_index('sketch').row, dict(fontsize=8, va='center')
-    for (above, before, after), line in zip(_rows_of(fig, len(lines)), lines.itertuples()):
-        above[0].text(0, .4, f'{_label(line)}: rank {line.rank_0}', **words)
-        before[0].imshow(collection.sketch_pixels[sketches[line.sketch]], cmap='gray')
-        after[0].text(.95, .5, f'adapted\nrank {line.rank_1}', ha='right', **words)
-        for axs, top in ((before, line.top_0), (after, line.top_1)):
-            _ten_photos(axs[1:], top.split('|'), line.photo, collection)
+    fig, ax = _paper(len(lines), side)
+    sketches, photos = collection.sketches.set_index('sketch').row, collection.photos.set_index('photo').row
+    words = dict(fontsize=8, va='center')
+    for i, line in enumerate(lines.itertuples()):
+        y = _HIGH*i+.3
+        ax.text(.05, y-.13, f'{_label(line)}: rank {line.rank_0}', **words)
+        _picture(ax, collection.sketch_pixels[sketches[line.sketch]], 0, y)
+        ax.text(.95, y+1.5, f'adapted\nrank {line.rank_1}', ha='right', **words)
+        for down, top in enumerate((line.top_0, line.top_1)):
+            _ten_photos(ax, top.split('|'), line.photo, y+down, collection, photos)
+    ax.set(xlim=(0, 11), ylim=(_HIGH*len(lines), 0))
     return fig
 
 # %% ../nbs/36_cases.ipynb #36ca0029

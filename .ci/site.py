@@ -7,10 +7,10 @@ fails the build.
 import os, re, shutil, subprocess, sys
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from afgsbir.core import InputError, command, outputs_root
 from finish import broken, finish, outside_requests, run_pages, without_alt
-from page import build as build_page
 from pages import manifests, run_told
 from stage import HOME, stage
 
@@ -36,9 +36,26 @@ def counted(site, wanted):
     if found != wanted: raise InputError(f'{found} pages were rendered, {wanted} were staged; the site stays as it was')
 
 
-def try_it(site):
-    "The page that adapts in the browser, and links that lead to it; without it they lead to the published one"
-    try: build_page(site/'try')
+class Beside:
+    "The page that adapts in the browser, built by a process of its own while the rest is made"
+    def __init__(self, folder):
+        cmd = [sys.executable, str(ROOT/'.ci/page.py'), str(folder)]
+        quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.folder, self.process = folder, subprocess.Popen(cmd, **quiet)
+
+    def into(self, to):
+        "What was built, as a folder; InputError says what it lacks"
+        said = self.process.communicate()[1].strip()
+        if self.process.returncode == 2: raise InputError(said.split('\n')[-1])
+        if self.process.returncode: raise RuntimeError(said)
+        shutil.copytree(self.folder, to)
+
+    def stop(self): self.process.terminate(); self.process.wait()
+
+
+def try_it(site, page):
+    "The page that adapts, and links that lead to it; without it they lead to the published one"
+    try: page.into(site/'try')
     except InputError as e: return print(f'{e}; the site is built without try/')
     for f in site.rglob('*.html'):
         if PAGE in (told := f.read_text()):
@@ -63,13 +80,20 @@ def swap(new, old):
 
 def build(to=SITE, work=STAGE):
     "Stage, render, finish, check; then the site changes places with the old one"
-    quarto, to = shutil.which('quarto'), Path(to)
+    with TemporaryDirectory() as t:
+        beside = Beside(Path(t)/'try')
+        try: return _build(Path(to), work, beside)
+        finally: beside.stop()
+
+
+def _build(to, work, beside):
+    quarto = shutil.which('quarto')
     wanted = stage(work, bool(quarto))
     new = render(work, quarto)
     counted(new, wanted)
     finish(new)
     run_pages(new, {name: partial(run_told, name, run, outputs_root()/name) for name, run in manifests().items()})
-    try_it(new)
+    try_it(new, beside)
     if bad := faults(new): raise InputError('; '.join(f'{page}: {what}' for page, what in bad[:10]))
     to.parent.mkdir(parents=True, exist_ok=True)
     swap(new, to)

@@ -31,7 +31,32 @@ PAGE = """<!DOCTYPE html><html lang="en"><head><title>T</title>
 <pre><code>1</code></pre></main></body></html>"""
 
 
-def refused(to): raise InputError('no page here')
+class Refused:
+    "In place of the process that builds the page that adapts"
+    def __init__(self, folder): pass
+    def into(self, to): raise InputError('no page here')
+    def stop(self): pass
+
+
+def beside(tmp_path, monkeypatch, script):
+    "A process that builds as the script says"
+    (tmp_path/'.ci').mkdir(parents=True)
+    (tmp_path/'.ci'/'page.py').write_text(f'import pathlib, sys, time\nto = pathlib.Path(sys.argv[1])\n{script}')
+    monkeypatch.setattr(site, 'ROOT', tmp_path)
+    return site.Beside(tmp_path/'try')
+
+
+def test_the_page_that_adapts_is_built_beside(tmp_path, monkeypatch):
+    "What it lacks is a line, what breaks it an error; a build that fails takes it along"
+    made = beside(tmp_path/'a', monkeypatch, "to.mkdir(); (to/'index.html').touch()")
+    made.into(tmp_path/'b')
+    assert os.listdir(tmp_path/'b') == ['index.html']
+    for code, kind, said in ((2, InputError, '^error: gone$'), (1, RuntimeError, 'gone')):
+        script = f"print('error: gone', file=sys.stderr); sys.exit({code})"
+        with pytest.raises(kind, match=said): beside(tmp_path/str(code), monkeypatch, script).into(tmp_path/'c')
+    slow = beside(tmp_path/'d', monkeypatch, 'time.sleep(600)')
+    slow.stop()
+    assert slow.process.returncode and not (tmp_path/'c').exists()
 
 
 @pytest.fixture
@@ -46,7 +71,7 @@ def old(tmp_path, monkeypatch):
         return 3
     monkeypatch.setattr(site, 'stage', staged)
     monkeypatch.setattr(site, 'manifests', dict)
-    monkeypatch.setattr(site, 'build_page', refused)
+    monkeypatch.setattr(site, 'Beside', Refused)
     (tmp_path/'bin').mkdir()
     (tmp_path/'page.html').write_text(PAGE)
     monkeypatch.setenv('PATH', f'{tmp_path/"bin"}{os.pathsep}{os.environ["PATH"]}')
@@ -256,7 +281,7 @@ def built(tmp_path_factory):
     "The site, built once, without the page that has tests of its own; under a sub-path of a server"
     place = tmp_path_factory.mktemp('site')
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(site, 'build_page', refused)
+        patch.setattr(site, 'Beside', Refused)
         site.build(place/'some'/'where', place/'_stage')
     shutil.rmtree(place/'_stage')
     class Quiet(http.server.SimpleHTTPRequestHandler):

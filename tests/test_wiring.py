@@ -153,8 +153,8 @@ def test_a_hand_that_is_left_out_teaches_nothing(tmp_path, monkeypatch):
         small(tmp_path/n, noise)
         monkeypatch.setenv('AFGSBIR_COLLECTIONS', str(tmp_path/n))
         short, out = SMOKE | dict(steps=3, val_every=1, by='sketcher', n_tasks=1), tmp_path/f'out-{n}'
-        went(run('40_train', out, run='fit/t', base='triplet+reg', leave='openmoji', options=short))
-        went(run('41_test', out, run='test/t', systems=['fit/t'], steps=['finetune'], n_draws=2))
+        went(run('40_train', out, run='fit/t', base='meta-predicted', leave='openmoji', options=short))
+        went(run('41_test', out, run='test/t', systems=['fit/t'], steps=['finetune', 'paper-predicted'], n_draws=2))
         system, facts = load_tensors(out/'fit/t/system-0.safetensors')
         record = yaml.safe_load((out/'test/t/params.yaml').read_text())
         found.append((system, pd.read_parquet(out/'fit/t/history.parquet'), record['finetune_rate'],
@@ -166,6 +166,12 @@ def test_a_hand_that_is_left_out_teaches_nothing(tmp_path, monkeypatch):
     assert all(torch.equal(t, noise[0][n]) for n, t in clean[0].items())
     pd.testing.assert_frame_equal(clean[1], noise[1], check_exact=True)
     assert clean[2] == noise[2] and len(clean[2]) == 1 and not np.array_equal(clean[3]['acc@1'], noise[3]['acc@1'])
+    steps = ['paper-predicted', 'nothing']
+    went(run('41_test', out, run='test/0', systems=['fit/t'], steps=steps, n_draws=2, n_steps=0))
+    still = pd.read_csv(out/'test/0/rows.csv').pivot(index=['k', 'gallery'], columns='step', values='acc@10')
+    moved = noise[3].pivot(index=['k', 'gallery'], columns='step', values='acc@10')['paper-predicted']
+    assert (still['paper-predicted'] == still['nothing']).all()         # no step: nothing
+    assert (moved != still['nothing']).any()
 
 
 class Numbers:

@@ -88,7 +88,7 @@ def seen_tasks(
     "The tasks of the training and validation splits"
     if by == 'category': tasks = [t for split in ('train', 'val') for t in tasks_of(collection, split)]
     else: tasks = tasks_of(_one_split(collection), 'train', by)
-    return without_task(tasks, leave, tasks_of(collection, 'test', by))
+    return without_task(tasks, leave, tasks_of(collection, 'test', by), by)
 
 # %% ../nbs/35_crossfit.ipynb #ba537887
 def _one_split(collection):

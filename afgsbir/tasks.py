@@ -241,7 +241,8 @@ def without_task(
     tasks:list,
     leave:str,    # the name of one; empty: none
     among:list,   # tasks that may be named: those of the test
+    by:str='task', # what they are
 )->list:
     "The tasks but the one that is left out"
-    if leave and leave not in {t.name for t in among}: raise InputError(f'no task {leave!r} to leave out')
+    if leave and leave not in {t.name for t in among}: raise InputError(f'no {by} {leave!r} to leave out')
     return [t for t in tasks if t.name != leave]

@@ -428,7 +428,7 @@ def _some(tasks, s):
 def _tasks(collection, split, s, leave=''):
     "The tasks of a split that can give k pairs, but the one that is left out"
     found = with_pairs(tasks_of(collection, split, s.by), s.k)
-    found = without_task(found, leave, tasks_of(collection, 'test', s.by))
+    found = without_task(found, leave, tasks_of(collection, 'test', s.by), s.by)
     if split == 'train': found = _some(found, s)
     if not found: raise InputError(f'{collection.name}: no {split} task can give k={s.k} pairs and a query')
     return found

@@ -173,9 +173,11 @@ def on_phones(table):
     else:
         table['class'] = [*table.get('class', []), 'keyed']
         key = key_column(texts)
+        told = len({*texts[key]}) == len({*zip(*texts[:key+1])})      # a key says what stands before it: base, step
         for row in [*table.select('thead > tr'), *table.select('tbody > tr')]:
             cells = cells_of(row)
             if len(cells) != len(names): continue
+            for cell in cells[:key*told]: cell['class'] = [*cell.get('class', []), 'before']
             cells[key]['class'] = [*cells[key].get('class', []), 'key']
             for words in list(cells[key].find_all(string=re.compile(r'[+_/]\w'))): breaks(words)
             if names[key+1] == 'k': cells[key+1]['class'] = [*cells[key+1].get('class', []), 'key', 'after']
@@ -298,11 +300,19 @@ def page_title(soup):
     return h1.get_text(' ', strip=True) if h1 else soup.title.get_text() if soup.title else ''
 
 
+def read_through(soup):
+    "Refuse Markdown that nobody set: a link that stands in the text as it was written"
+    raw = re.compile(r'\]\([\w./#:-]+\)')
+    for words in (w for main in soup.select('main') for w in main.find_all(string=raw)):
+        if not words.find_parent(['code', 'pre', 'script', 'style']):
+            raise InputError(f'{page_title(soup)}: {str(words).strip()[:60]!r} was not made a link; mend its Markdown')
+
+
 def finish_page(f, site, has_katex):
     "One page, and its entries of the index"
     soup, up = BeautifulSoup(f.read_text(), 'html.parser'), os.path.relpath(site, f.parent)+'/'
     up = '' if up == './' else up
-    for step in (tables, code, pictures, mended): step(soup)
+    for step in (tables, code, pictures, mended, read_through): step(soup)
     own_files(soup, up, has_katex)
     if (site/'changelog.html').is_file(): version(soup, up)
     path, title = f.relative_to(site).as_posix(), page_title(soup)

@@ -162,7 +162,9 @@ class Book:
             if self.public.get(entry, []) != [module]: return name
             if page.name == '63_api': return f'[{name}]({self.chapters[module]}.ipynb)'
             return f'[{name}]({page.link("nbs/63_api.ipynb", f"{module}.{entry}")})'
-        return re.sub(rf'\[(`[^`\]]+`)\]\({HOME}/(\w+)\.html#[^)]*\)', one, source)
+        known = rf'\[(`[^`\]]+`)\]\({HOME}/(\w+)\.html#[^)]*\)'
+        source = re.sub(rf'\[{known}\](?=\()', r'[\1]', source)        # a link around it is meant
+        return re.sub(known, one, source)
 
     def markdown(self, page, source):
         "A Markdown cell with its equations and tables numbered"

@@ -215,6 +215,20 @@ def test_cards():
         dict(div='', table='table', thead='rowgroup', tbody='rowgroup', tr='row', th='', td='cell')
 
 
+def test_markdown_that_was_not_set_is_refused(tmp_path):
+    "A name in a link keeps the writer's link, and not the one that nbdev puts around it"
+    from finish import read_through
+    from stage import HOME, Book
+    read_through(BeautifulSoup('<main><p>a <code>x](y)</code>, f](2 + 3)</p></main>', 'html.parser'))
+    with pytest.raises(InputError, match='Title.*was not made a link'):
+        said = '<main><h1>Title</h1><p>[<code>f</code>](01_a.ipynb) reads</p></main>'
+        read_through(BeautifulSoup(said, 'html.parser'))
+    notebook(tmp_path, '10_a', ('markdown', 'x'))
+    book = Book(tmp_path, {})
+    known = f'[`f`]({HOME}/a.html#f)'
+    assert book.names(book.pages[0], f'{known}; [{known}](01_a.ipynb)') == '`f`; [`f`](01_a.ipynb)'
+
+
 def test_keyed():
     "Many lines: the column that tells them apart stays, and k beside it; narrow tables are left alone"
     rows = [f'<td>base</td><td>method-{i//3}</td><td>{i}</td>' + '<td>+1.0 [-0.1, +2.0]</td>'*4 for i in range(30)]
@@ -374,6 +388,8 @@ def test_tables_on_a_phone(built, window):
     assert label[0] == f'"{label[1]}: "' and cell.evaluate('e => getComputedStyle(e).display') == 'block'
     assert page.locator('.cards').evaluate_all('t => t.every(e => e.scrollWidth <= e.parentElement.clientWidth + 1)')
     page.goto(built[1]+'nbs/50_results.html')
+    number = page.locator('.keyed td:not(.key):not(.before):not(:empty)').first.bounding_box()
+    assert number['x'] < 300, number                    # what the table is about is seen before it is moved
     left = page.locator('.keyed').first.evaluate("""t => { t.parentElement.scrollLeft = 400
       return ['.key', '.key.after'].map(s => t.querySelector('tbody ' + s).getBoundingClientRect().left) }""")
     assert left[0] < 20 and 115 < left[1] < 150, left

@@ -147,7 +147,7 @@ def key_column(texts):
     "Of the columns of words on the left the one that tells lines apart"
     words = [sum(map(bool, map(NUMBER.match, column))) < len(column)/2 for column in texts]
     left = texts[:words.index(False)] if False in words else texts
-    return max(range(len(left)), key=lambda i: len(set(left[i])), default=0)
+    return max(range(len(left)), key=lambda i: (len(set(left[i])), i), default=0)
 
 
 def breaks(words):
@@ -205,7 +205,7 @@ def tables(soup):
             words = cell.get_text(strip=True)
             if len(words) < 32: cell['class'] = ['short', 'number'] if NUMBER.match(words) else ['short']
         for old in ('border', 'style'): table.attrs.pop(old, None)
-        for cell in table.find_all(style=True): del cell['style']
+        for cell in table.find_all(['th', 'td', 'tr'], style=True): del cell['style']     # a formula needs its own
         if 'dataframe' in table.get('class', []): table['class'] = [*table['class'], 'table']
         caption = table.find('caption')
         if caption and not caption.select('span.told'):      # it stays in sight where the table scrolls

@@ -233,8 +233,11 @@ def test_keyed():
     "Many lines: the column that tells them apart stays, and k beside it; narrow tables are left alone"
     rows = [f'<td>base</td><td>method-{i//3}</td><td>{i}</td>' + '<td>+1.0 [-0.1, +2.0]</td>'*4 for i in range(30)]
     page = tabled(*rows, heads=[''.join(f'<th>{h}</th>' for h in ('base', 'method', 'k', *'abcd'))])
+    assert {c.text for c in page.select('.before')} == {'base'}        # the method says it
     assert {c.text for c in page.select('.key:not(.after)')} == {'method', *(f'method-{i}' for i in range(10))}
     assert len(page.select('.key.after')) == 31 and not page.select('.cards')
+    formula = tabled('<td style="x: y"><span style="top: 1em">2</span></td>', heads=['<th>x</th>'])
+    assert [e.name for e in formula.select('[style]')] == ['span']      # what a formula stands by
     small = tabled('<td>a</td><td>1</td><td>2</td>', heads=['<th>x</th><th>y</th><th>z</th>'])
     assert not small.select('.cards, .keyed')
 

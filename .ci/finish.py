@@ -144,10 +144,12 @@ def headings(table, lines):
 
 
 def key_column(texts):
-    "Of the columns of words on the left the one that tells lines apart"
+    "Of the columns of words on the left the one that tells lines apart, and whether it says what stands before it"
     words = [sum(map(bool, map(NUMBER.match, column))) < len(column)/2 for column in texts]
-    left = texts[:words.index(False)] if False in words else texts
-    return max(range(len(left)), key=lambda i: (len(set(left[i])), i), default=0)
+    kinds = [len(set(column)) for column in texts[:words.index(False)]] if False in words else []
+    if not kinds: return 0, False                # words alone: a list, told apart by its first column
+    key = max(range(len(kinds)), key=lambda i: (kinds[i], i))
+    return key, kinds[key] == len({*zip(*texts[:key+1])})
 
 
 def breaks(words):
@@ -172,8 +174,7 @@ def on_phones(table):
             e['role'] = roles.get(e.name) or f'{"column" if e.find_parent("thead") else "row"}header'
     else:
         table['class'] = [*table.get('class', []), 'keyed']
-        key = key_column(texts)
-        told = len({*texts[key]}) == len({*zip(*texts[:key+1])})      # a key says what stands before it: base, step
+        key, told = key_column(texts)
         for row in [*table.select('thead > tr'), *table.select('tbody > tr')]:
             cells = cells_of(row)
             if len(cells) != len(names): continue

@@ -236,6 +236,10 @@ def test_keyed():
     assert {c.text for c in page.select('.before')} == {'base'}        # the method says it
     assert {c.text for c in page.select('.key:not(.after)')} == {'method', *(f'method-{i}' for i in range(10))}
     assert len(page.select('.key.after')) == 31 and not page.select('.cards')
+    rows = [f'<td>bug {i}</td><td>nbs/chapter_{i}.ipynb</td><td>{"what it would change "*9}{i}</td>' for i in range(70)]
+    page = tabled(*rows, heads=['<th>bug</th><th>file</th><th>changes</th>'])         # words alone
+    assert {c.text for c in page.select('.key')} == {'bug', *(f'bug {i}' for i in range(70))}
+    assert not page.select('.before')
     formula = tabled('<td style="x: y"><span style="top: 1em">2</span></td>', heads=['<th>x</th>'])
     assert [e.name for e in formula.select('[style]')] == ['span']      # what a formula stands by
     small = tabled('<td>a</td><td>1</td><td>2</td>', heads=['<th>x</th><th>y</th><th>z</th>'])

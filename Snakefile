@@ -23,7 +23,7 @@ OUT = config.get('out', os.environ.get('AFGSBIR_OUTPUTS') or 'outputs')
 # whom the user level leaves out: folds of people with objects, sketchers, drawing sets
 HANDS = {'communication': (0, 5, 10, 15, 16), 'shoe304': (1, 2, 3), 'emoji': ('openmoji', 'noto-300', 'noto-500', 'noto-700')}
 
-wildcard_constraints: collection='[a-z_0-9]+', dataset='[a-z_0-9]+', base='triplet|triplet[+]reg|meta-[a-z]+', seed='[0-9]+', which='plus|fold-[0-4]', unseen='(-unseen)?', rung='lite[012]-[0-9]+', group='heads|fine', hand='|'.join(f'{d}-{h}' for d in HANDS for h in HANDS[d]), how='(-finetune|-still)?', variant='[a-z0-9.-]+', walk='[0-9]', part='(-(fold|leave)-[0-9]+)?'
+wildcard_constraints: collection='[a-z_0-9]+', dataset='[a-z_0-9]+', base='triplet|triplet[+]reg|meta-[a-z]+', seed='[0-9]+', which='plus|fold-[0-4]', unseen='(-unseen)?', rung='lite[012]-[0-9]+', group='heads|fine', hand='|'.join(f'{d}-{h}' for d in HANDS for h in HANDS[d]), how='(-still)?', variant='[a-z0-9.-]+', walk='[0-9]', part='(-(fold|leave)-[0-9]+)?'
 
 # stray thread pools cost more than they bring; glibc must not hand memory back after every step
 shell.prefix('set -e; export OMP_NUM_THREADS=%d MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1000000000000 MALLOC_TOP_PAD_=268435456; ' % THREADS
@@ -308,7 +308,7 @@ rule test_cross:
 # The user level: each person tests once, in one fold of the people with one of the objects; each sketcher and each drawing set is left out once
 USERS_OF = str(config.get('users', ','.join(HANDS))).split(',')
 USERS = 'triplet', 'triplet+reg', 'meta-anil', 'meta-predicted'
-HOW = {'': (USERS, '[]'), '-finetune': (USERS[:1], '[finetune]'), '-still': (USERS[2:], '[nothing]')}    # bases, steps
+HOW = {'': (USERS, '[]'), '-still': (USERS[2:], '[nothing]')}    # bases, steps
 
 rule users:
     input: [f'{OUT}/test/users-{d}-{h}{how}/rows.parquet' for d in USERS_OF for h in HANDS[d] for how in HOW]
@@ -329,7 +329,7 @@ rule train_users:
 
 def users_of(w): return [f'fit/users-{w.hand}-{b}-{s}' for b in HOW[w.how][0] for s in SEEDS]
 
-rule test_users:           # every base with its own step; the plain one fine-tuned; those that learned a step, without it
+rule test_users:           # every base with its own steps; those that learned one, without it
     input: settings='nbs/settings/users-test.yaml', systems=lambda w: [f'{OUT}/{f}/system-{f[-1]}.safetensors' for f in users_of(w)]
     output: f'{OUT}/test/users-{{hand}}{{how}}/rows.parquet'
     log: 'data/.log/test-users-{hand}{how}.log'

@@ -84,8 +84,9 @@ def _dots(ax, series)->str:
     for s in series:
         at = sorted((i for i, x in enumerate(s.x) if isfinite(x)), key=lambda i: s.x[i])
         if not at: continue
-        told.append(f'{s.name or "points"}: lowest {labels[at[0]]} ({_number(s.x[at[0]])}), '
-                    f'highest {labels[at[-1]]} ({_number(s.x[at[-1]])})')
+        own = labels if len(labels) == len(s.x) else ['']*len(s.x)       # fewer points may be anybody's
+        low, high = (f'{own[i]} ({_number(s.x[i])})'.strip() for i in (at[0], at[-1]))
+        told.append(f'{s.name or "points"}: lowest {low}, highest {high}')
     return '; '.join(told)
 
 # %% ../nbs/08_seen.ipynb #08see020

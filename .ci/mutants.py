@@ -1,6 +1,7 @@
 """Plausible bugs that would change a published number in silence, put in one at a time: a test must fail for each.
 
     python .ci/mutants.py [-j 2] [--out FILE] [name ...]     # names: only these; rows of others stay
+    python .ci/mutants.py --check     # whether every bug still applies; runs none
 
 `tests/mutants.yaml` lists them. A bug is put into a copy of the project, into a chapter's cell or into a module of the
 package, and its test is run there: a chapter, whose cells define what they test, or a pytest node.
@@ -226,12 +227,14 @@ def main():
     p = argparse.ArgumentParser(description='Put plausible bugs in, one at a time: a test must fail for each')
     p.add_argument('names', nargs='*', help='only these; rows of others stay')
     p.add_argument('-j', '--jobs', type=int, default=1)
+    p.add_argument('--check', action='store_true', help='only tell whether every bug still applies')
     p.add_argument('--out', type=Path, default=ROOT/'outputs/mutants/rows.csv')
     a = p.parse_args()
     found = mutants(ROOT/'tests/mutants.yaml')
     unknown = set(a.names) - {m.name for m in found}
     if unknown: raise InputError(f'{min(unknown)}: no such mutant; they are in tests/mutants.yaml')
     apply_all(found)
+    if a.check: return print(f'mutants: {len(found)} apply')
     os.environ['OMP_NUM_THREADS'] = '1'
     PROCESSES.set_forkserver_preload(HEAVY)
     chosen, begin = [m for m in found if not a.names or m.name in a.names], time.time()

@@ -310,8 +310,8 @@ USERS_OF = str(config.get('users', ','.join(HANDS))).split(',')
 USERS = 'triplet', 'triplet+reg', 'meta-anil', 'meta-predicted'
 HOW = {'': (USERS, '[]'), '-still': (USERS[2:], '[nothing]')}    # bases, steps
 
-rule users:
-    input: [f'{OUT}/test/users-{d}-{h}{how}/rows.parquet' for d in USERS_OF for h in HANDS[d] for how in HOW]
+rule users:                # heads of others too, on features that stand still
+    input: [f'{OUT}/test/users-{d}-{h}{how}/rows.parquet' for d in USERS_OF for h in HANDS[d] for how in (*HOW, '-heads')]
 
 def kept_out(w):
     name, hand = w.hand.split('-', 1)
@@ -327,6 +327,8 @@ rule train_users:
     shell: "{PYTHON} -m afgsbir.runs nbs/40_train.ipynb -f {input} -p run fit/users-{wildcards.hand}-{wildcards.base}-{wildcards.seed} "
            "-p base {wildcards.base} -p seed {wildcards.seed} {params.kept_out} >{log} 2>&1"
 
+def ks_of(w): return '[1, 5]' if w.hand.startswith('communication') else '[1, 5, 10]'      # as many as the objects of a test allow
+
 def users_of(w): return [f'fit/users-{w.hand}-{b}-{s}' for b in HOW[w.how][0] for s in SEEDS]
 
 rule test_users:           # every base with its own steps; those that learned one, without it
@@ -335,10 +337,27 @@ rule test_users:           # every base with its own steps; those that learned o
     log: 'data/.log/test-users-{hand}{how}.log'
     params:
         systems=lambda w: ', '.join(users_of(w)), dataset=lambda w: w.hand.split('-')[0],
-        ks=lambda w: '[1, 5]' if w.hand.startswith('communication') else '[1, 5, 10]', steps=lambda w: HOW[w.how][1]
+        ks=ks_of, steps=lambda w: HOW[w.how][1]
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/users-{wildcards.hand}{wildcards.how} "
            "-p dataset {params.dataset} -p systems '[{params.systems}]' -p steps '{params.steps}' -p ks '{params.ks}' >{log} 2>&1"
+
+rule users_heads:
+    input: 'nbs/settings/users-heads.yaml'
+    output: f'{OUT}/fit/users-heads-{{hand}}/history.parquet'
+    log: 'data/.log/users-heads-{hand}.log'
+    params: kept_out=kept_out, dataset=lambda w: w.hand.split('-')[0], more=f"-p seeds '[{config['seeds']}]'" if 'seeds' in config else ''
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/47_heads.ipynb -f {input} -p run fit/users-heads-{wildcards.hand} -p trained_on {params.dataset} {params.kept_out} {params.more} >{log} 2>&1"
+
+rule test_users_heads:
+    input: settings='nbs/settings/users-test.yaml', systems=f'{OUT}/fit/users-heads-{{hand}}/history.parquet'
+    output: f'{OUT}/test/users-{{hand}}-heads/rows.parquet'
+    log: 'data/.log/test-users-{hand}-heads.log'
+    params: dataset=lambda w: w.hand.split('-')[0], ks=ks_of
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/users-{wildcards.hand}-heads "
+           "-p dataset {params.dataset} -p systems '[fit/users-heads-{wildcards.hand}]' -p ks '{params.ks}' >{log} 2>&1"
 
 # Ablations: the paper's learner, and the same with one thing changed: a base, or options of it
 STUDY = 'sketchy_mini'

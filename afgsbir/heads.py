@@ -231,7 +231,8 @@ def look(
     x = shared_features(collection, tasks+val, device, **features)
     params = projection(x, tasks, dim)
     seen = Seen(projections(params, x, tasks+val), tasks, val)
-    words = np.stack([collection.words[t.name] for t in tasks]) if collection.words else seen.words
+    worded = collection.words and all(t.name in collection.words for t in tasks)         # people have none
+    words = np.stack([collection.words[t.name] for t in tasks]) if worded else seen.words
     rows, who = collection.sketches.row, pd.factorize(collection.sketches.sketcher, sort=True)[0]
     hands = torch.ones(len(collection.sketch_pixels)).long()
     hands[torch.tensor(rows.to_numpy())] = torch.tensor(who+1)

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['BASES', 'STEPS', 'OPPONENT', 'OURS', 'FOLDS', 'MAIN', 'BENCHMARKS', 'SEEDS', 'PAPER', 'WITHOUT', 'PEOPLE', 'AIMS',
-           'AIM', 'INK', 'FAINT', 'PALETTE', 'COLOURS', 'THEME', 'EVERY', 'UNSEEDED', 'SUMMED', 'missing_runs',
+           'AIM', 'INK', 'FAINT', 'PALETTE', 'COLOURS', 'THEME', 'EVERY', 'UNSEEDED', 'SUMMED', 'USERS', 'missing_runs',
            'split_rows', 'compare', 'span', 'gains', 'systems', 'table', 'step_table', 'grid', 'protocol_table',
            'finding', 'best_of', 'settings_of', 'by_setting', 'reached', 'side_by_side', 'photos_of', 'criteria',
            'never_looked_at', 'verdicts', 'categories_needed', 'visible', 'as_svg', 'use_theme', 'forest', 'shots',
-           'plot_tasks', 'Play', 'play', 'complete', 'summary', 'summary_text', 'write_summary', 'main']
+           'plot_tasks', 'Play', 'play', 'complete', 'user_rows', 'summary', 'summary_text', 'write_summary', 'main']
 
 # %% ../nbs/34_tables.ipynb #2d229e78
 import argparse, base64, io, re
@@ -570,6 +570,19 @@ def complete(rows:pd.DataFrame, methods=EVERY, least:int=len(SEEDS))->list:
     seeds = rows.groupby('method').seed.nunique()
     return [m for m in methods if seeds.get(m, 0) >= (1 if m in UNSEEDED else least)]
 
+# %% ../nbs/34_tables.ipynb #34c0a00a
+USERS = {'communication': 5, 'shoe304': 3, 'emoji': 4}   # folds of people, sketchers, drawing sets
+
+def user_rows(
+    dataset, root=None,
+)->pd.DataFrame: # whose data set is `users-<dataset>`
+    "Rows of the user level, of the methods that were tested on all hands"
+    name = 'rows' if dataset == 'communication' else 'photos'
+    rows = photos_of(load_rows(f'test/users-{dataset}-*', name=name, root=root))
+    hands = rows.groupby('method').fold.transform('nunique')
+    return rows[hands == USERS[dataset]].assign(dataset=f'users-{dataset}')
+
+
 # %% ../nbs/34_tables.ipynb #34c0a004
 def _numbers(pair, adjusted):
     "Levels in both metrics, and the gain in the first where it is not the baseline's own"
@@ -578,11 +591,12 @@ def _numbers(pair, adjusted):
     c = pair[0]
     gain = (c['delta'], c['low'], c['high'], c['p'], adjusted) if c['method'] != c['baseline'] else (np.nan,)*5
     names = [*(f'gain@1{end}' for end in ends), 'p', 'p_holm']
-    return level | dict(n_seeds=c['seeds'], n_tasks=c['n']) | dict(zip(names, gain))
+    return level | dict(n_seeds=c['seeds'], n_tasks=c.get('tasks', c['n'])) | dict(zip(names, gain))
 
 def _asked_of(r):
     "How many questions a seed was asked, over all draws"
-    return round((r.n_query*r.draws).groupby(r.seed).sum().mean())
+    asked = r.n_query if 'unit' in r else r.n_query*r.draws      # a row of a photo counts them itself
+    return round(asked.groupby(r.seed).sum().mean())
 
 # %% ../nbs/34_tables.ipynb #34c0a006
 _FACTS = ['trained_on', 'dataset', 'method', 'base', 'step', 'k']
@@ -605,7 +619,7 @@ def summary(
     ks=(1, 5, 10), baseline:str='none', protocol:str='disjoint', gallery:str='with',
 )->pd.DataFrame:
     "Every method of every data set at every k, a line each; points"
-    asked = [(rows, k) for rows in sets if baseline in complete(rows) for k in ks]
+    asked = [(rows, k) for rows in sets if baseline in complete(rows) for k in ks if rows.k.eq(k).any()]
     paper = lambda rows: PAPER if rows.dataset.iloc[0] == 'sketchy_mini' else {}     # the paper's own categories
     where = dict(protocol=protocol, gallery=gallery)
     lines = [line for rows, k in asked for line in _lines(rows, k, baseline, paper(rows), where)]
@@ -613,7 +627,7 @@ def summary(
 
 def summary_text(root=None)->str:
     "The summary of all rows, as it stands in `summary.csv`"
-    lines = summary([split_rows(d, root=root) for d in SUMMED])
+    lines = summary([*(split_rows(d, root=root) for d in SUMMED), *(user_rows(d, root) for d in USERS)])
     return lines.to_csv(index=False, float_format='%.6g', lineterminator='\n')
 
 # %% ../nbs/34_tables.ipynb #34c0a009

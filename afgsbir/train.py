@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['descend', 'Settings', 'settings', 'make_encoder', 'make_learner', 'make_optimiser', 'pace', 'held_at', 'batch_at',
            'as_trained', 'validate', 'trained_state', 'save_tensors', 'load_tensors', 'local_backbone', 'rebuild',
-           'history_of', 'train']
+           'split_tasks', 'history_of', 'train']
 
 # %% ../nbs/30_train.ipynb #e061236f
 import copy, hashlib, json, math, re, resource, sys, time
@@ -425,8 +425,11 @@ def _some(tasks, s):
     if s.n_train > len(tasks): raise InputError(f'n_train={s.n_train}: there are {len(tasks)} training tasks')
     return [tasks[i] for i in sorted(rng('some', s.seed).permutation(len(tasks))[:s.n_train or None])]
 
-def _tasks(collection, split, s, leave=''):
-    "The tasks of a split that can give k pairs, but the one that is left out"
+def split_tasks(
+    collection:Collection, split:str, s:Settings,
+    leave:str='',  # the name of a task to keep out
+)->list:
+    "The tasks of a split that can give k pairs and a query"
     found = with_pairs(tasks_of(collection, split, s.by), s.k)
     found = without_task(found, leave, tasks_of(collection, 'test', s.by), s.by)
     if split == 'train': found = _some(found, s)
@@ -481,7 +484,7 @@ def train(
 )->tuple:               # (the best Learner, history: list of dicts)
     "Train until validation no longer improves, from wherever an earlier run was stopped, and keep the best"
     acc = _accelerator(device, mixed_precision, s)
-    tasks, val = (_tasks(collection, split, s, facts.get('leave', '')) for split in ('train', 'val'))
+    tasks, val = (split_tasks(collection, split, s, facts.get('leave', '')) for split in ('train', 'val'))
     learner, maps = _begin(collection, tasks, s, acc.device)
     if compile: compiled(learner)
     model, opt = acc.prepare(learner, make_optimiser(learner, s))

@@ -155,7 +155,11 @@ def test_a_hand_that_is_left_out_teaches_nothing(tmp_path, monkeypatch):
         short, out = SMOKE | dict(steps=3, val_every=1, by='sketcher', n_tasks=1), tmp_path/f'out-{n}'
         went(run('40_train', out, run='fit/t', base='meta-predicted', leave='openmoji', options=short))
         went(run('41_test', out, run='test/t', systems=['fit/t'], steps=['finetune', 'paper-predicted'], n_draws=2))
+        went(run('47_heads', out, run='fit/h', bases=['none-frozen'], leave='openmoji', options=short | dict(views=2)))
         system, facts = load_tensors(out/'fit/t/system-0.safetensors')
+        head, of_head = load_tensors(out/'fit/h/system-none-frozen-0.safetensors')
+        system |= {f'head {n}': t for n, t in head.items()}
+        assert of_head['tasks'] == facts['tasks'] and of_head['leave'] == 'openmoji' and of_head['by'] == 'sketcher'
         record = yaml.safe_load((out/'test/t/params.yaml').read_text())
         found.append((system, pd.read_parquet(out/'fit/t/history.parquet'), record['finetune_rate'],
                       pd.read_csv(out/'test/t/rows.csv')))

@@ -48,7 +48,7 @@ data-research: setup
 
 # every reference run that is not there yet; needs data-research
 runs: data
-	snakemake -j $(JOBS) all default others
+	snakemake -j $(JOBS) all default others cross users study folds
 
 # the primary table: does the default adaptation pay where people draw? needs data-research; an hour and a half on 2 cores
 primary: data

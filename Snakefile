@@ -23,7 +23,7 @@ OUT = config.get('out', os.environ.get('AFGSBIR_OUTPUTS') or 'outputs')
 # whom the user level leaves out: folds of people with objects, sketchers, drawing sets
 HANDS = {'communication': (0, 5, 10, 15, 16), 'shoe304': (1, 2, 3), 'emoji': ('openmoji', 'noto-300', 'noto-500', 'noto-700')}
 
-wildcard_constraints: collection='[a-z_0-9]+', dataset='[a-z_0-9]+', base='triplet|triplet[+]reg|meta-[a-z]+', seed='[0-9]+', which='plus|fold-[0-4]', unseen='(-unseen)?', rung='lite[012]-[0-9]+', group='heads|fine', hand='|'.join(f'{d}-{h}' for d in HANDS for h in HANDS[d]), how='(-still)?', variant='[a-z0-9.-]+', walk='[0-9]', part='(-(fold|leave)-[0-9]+)?'
+wildcard_constraints: collection='[a-z_0-9]+', dataset='[a-z_0-9]+', base='triplet|triplet[+]reg|meta-[a-z]+', seed='[0-9]+', which='plus|fold-[0-4]', unseen='(-unseen)?', rung='lite[012]-[0-9]+', group='heads|fine', hand='|'.join(f'{d}-{h}' for d in HANDS for h in HANDS[d]), how='(-still)?', variant='[a-z0-9.-]+', walk='[0-9]', fold='[0-4]', part='(-(fold|leave)-[0-9]+)?'
 
 # stray thread pools cost more than they bring; glibc must not hand memory back after every step
 shell.prefix('set -e; export OMP_NUM_THREADS=%d MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1000000000000 MALLOC_TOP_PAD_=268435456; ' % THREADS
@@ -406,3 +406,28 @@ rule walk_study:           # trained with one step, tested with so many
     shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/study-walk-{wildcards.walk} -p systems '[{params.systems}]' -p n_steps {wildcards.walk} >{log} 2>&1"
 
 ruleorder: walk_study > test_study
+
+# The paper's family over all categories: five folds, each unseen once, with the options of the ablations
+FOLDED = 'triplet', 'triplet+reg', 'meta-anil', 'meta-predicted'
+
+rule folds:
+    input: [f'{OUT}/test/folds-family-{i}/rows.parquet' for i in range(5)]
+
+rule train_folds:
+    input: f'nbs/settings/{STUDY}-study-train.yaml'
+    output: f'{OUT}/fit/folds-family-{{fold}}-{{base}}-{{seed}}/system-{{seed}}.safetensors'
+    log: 'data/.log/folds-family-{fold}-{base}-{seed}.log'
+    threads: THREADS
+    resources: gpu=1
+    shell: "{PYTHON} -m afgsbir.runs nbs/40_train.ipynb -f {input} -p run fit/folds-family-{wildcards.fold}-{wildcards.base}-{wildcards.seed} "
+           "-p base {wildcards.base} -p seed {wildcards.seed} -p fold {wildcards.fold} >{log} 2>&1"
+
+def folded(w): return [f'fit/folds-family-{w.fold}-{b}-{s}' for b in FOLDED for s in SEEDS]
+
+rule test_folds:
+    input: settings='nbs/settings/study-test.yaml', systems=lambda w: [f'{OUT}/{f}/system-{f[-1]}.safetensors' for f in folded(w)]
+    output: f'{OUT}/test/folds-family-{{fold}}/rows.parquet'
+    log: 'data/.log/test-folds-family-{fold}.log'
+    params: systems=lambda w: ', '.join(folded(w))
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/folds-family-{wildcards.fold} -p systems '[{params.systems}]' -p ks '[1, 5, 10]' >{log} 2>&1"

@@ -38,6 +38,7 @@ rule all:
         expand(f'{OUT}/test/{{dataset}}-{{base}}-{{seed}}/rows.csv', dataset=BENCHMARKS, base=BASES, seed=SEEDS),
         expand(f'{OUT}/test/{{dataset}}-untrained/rows.csv', dataset=BENCHMARKS), [whitened(d) for d in BENCHMARKS],
         expand(f'{OUT}/test/{{dataset}}-{{name}}/rows.parquet', dataset=FAMILY_ON, name=['prolip', *(f'meta-{m}' for m in FAMILY)]),
+        expand(f'{OUT}/test/few-{{dataset}}/rows.parquet', dataset=FAMILY_ON) if {*DEEP} & {f'meta-{m}' for m in FAMILY} else [],
         [f'{OUT}/found/emoji/shown.parquet'] if 'emoji' in BENCHMARKS else []
 
 rule train:
@@ -88,6 +89,15 @@ rule family:               # a base of the family and all its seeds, with its ow
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/{wildcards.dataset}-{wildcards.base} -p show_k 0 -p packed true "
            "-p protocols '[disjoint]' -p systems '[{params.systems}]' -p steps '[{params.step}, nothing]' {params.more} >{log} 2>&1"
+
+rule few:                  # the plain base on as few draws: what those ask of methods that move F
+    input: settings='nbs/settings/{dataset}-test.yaml', systems=seeds_of('triplet')
+    output: f'{OUT}/test/few-{{dataset}}/rows.parquet'
+    log: 'data/.log/test-few-{dataset}.log'
+    params: systems=listed
+    threads: THREADS
+    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/few-{wildcards.dataset} -p show_k 0 -p packed true "
+           "-p protocols '[disjoint]' -p systems '[{params.systems}]' -p steps '[nothing]' -p n_draws 4 >{log} 2>&1"
 
 rule prolip:               # fine-tuning with a pull back, on the plain base
     input: settings='nbs/settings/{dataset}-test.yaml', systems=seeds_of('triplet')

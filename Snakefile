@@ -299,20 +299,23 @@ CROSS, OWN = ['qmul_chairs', 'qmul_shoes', 'shoe304', 'communication'], ['qmul_c
 
 rule cross:
     input:
-        expand(f'{OUT}/test/cross-{{collection}}-{{dataset}}/rows.parquet', collection=['sketchy_mini', 'emoji'], dataset=CROSS),
+        expand(f'{OUT}/test/cross-{{collection}}-{{dataset}}{{how}}/rows.parquet', collection=['sketchy_mini', 'emoji'], dataset=CROSS, how=['', '-still']),
         [f'{OUT}/test/cross-{d}-{d}/rows.parquet' for d in OWN]
 
-def crossed(w): return [f'fit/{w.collection}-{b}-{s}' for b in (['triplet'] if w.collection in OWN else ['triplet', 'meta-predicted']) for s in SEEDS]
+def crossed(w):
+    bases = ['triplet'] if w.collection in OWN else ['meta-predicted'] if w.how else ['triplet', 'meta-predicted']
+    return [f'fit/{w.collection}-{b}-{s}' for b in bases for s in SEEDS]
 
 rule test_cross:
     input: settings='nbs/settings/cross-test.yaml', systems=lambda w: [f'{OUT}/{f}/system-{f[-1]}.safetensors' for f in crossed(w)]
-    output: f'{OUT}/test/cross-{{collection}}-{{dataset}}/rows.parquet'
-    log: 'data/.log/cross-{collection}-{dataset}.log'
+    output: f'{OUT}/test/cross-{{collection}}-{{dataset}}{{how}}/rows.parquet'
+    log: 'data/.log/cross-{collection}-{dataset}{how}.log'
     params:
         systems=lambda w: ', '.join(crossed(w)),
+        steps=lambda w: '[nothing]' if w.how else '[]',
         more=lambda w: '-p by collection' if w.dataset in OWN else '-p n_draws 5' if w.dataset == 'communication' else ''
     threads: THREADS
-    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/cross-{wildcards.collection}-{wildcards.dataset} "
+    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/cross-{wildcards.collection}-{wildcards.dataset}{wildcards.how} -p steps '{params.steps}' "
            "-p dataset {wildcards.dataset} -p systems '[{params.systems}]' {params.more} >{log} 2>&1"
 
 # The user level: each person tests once, in one fold of the people with one of the objects; each sketcher and each drawing set is left out once
@@ -376,7 +379,7 @@ VARIANTS = {
     'full': {}, **{f'reg-{on or "none"}': {OFF[x]: 0. for x in 'dcs' if x not in on} for on in ('', 'd', 'c', 's', 'dc', 'ds', 'cs')},
     **{f'd-{d}': dict(d=d) for d in (32, 64, 128, 512)}, **{f'steps-{n}': dict(inner_steps=n) for n in (2, 3, 4, 5)},
     'attention-off': dict(attention=False), 'squared': dict(outer_loss='squared'), **{f'classes-{n}': dict(n_train=n) for n in (10, 20, 40)},
-    'margin-learned': dict(base='meta-learned'), **{f'margin-{m}': dict(base='meta-fixed', margin_start=m) for m in (.05, .1, .2, .4, .8)},
+    'margin-learned': dict(base='meta-learned'), **{f'margin-{m}': dict(base='meta-fixed', margin_start=m, soft=.1) for m in (.05, .1, .2, .4, .8)},
     **{f'lite{n}': dict(backbone=f'efficientnet_lite{n}') for n in (1, 2)}, 'vgg16': dict(backbone='vgg16', pretrained=False, size=64, cut=0, depth=5)}
 STUDIED = str(config.get('variants', ','.join(VARIANTS))).split(',')
 
@@ -407,13 +410,13 @@ rule test_study:
     threads: THREADS
     shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/study-{wildcards.variant} -p systems '[{params.systems}]' -p ks '{params.ks}' >{log} 2>&1"
 
-rule walk_study:           # trained with one step, tested with so many
+rule walk_study:           # trained with one step, tested with so many; without one after any number of pairs: what they ask changes too
     input: settings='nbs/settings/study-test.yaml', systems=[f'{OUT}/{f}/system-{f[-1]}.safetensors' for f in studied('full')]
     output: f'{OUT}/test/study-walk-{{walk}}/rows.parquet'
     log: 'data/.log/test-study-walk-{walk}.log'
-    params: systems=', '.join(studied('full'))
+    params: systems=', '.join(studied('full')), ks=lambda w: '[1, 2, 3, 5, 10]' if w.walk == '0' else '[5]'
     threads: THREADS
-    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/study-walk-{wildcards.walk} -p systems '[{params.systems}]' -p n_steps {wildcards.walk} >{log} 2>&1"
+    shell: "{PYTHON} -m afgsbir.runs nbs/41_test.ipynb -f {input.settings} -p run test/study-walk-{wildcards.walk} -p systems '[{params.systems}]' -p ks '{params.ks}' -p n_steps {wildcards.walk} >{log} 2>&1"
 
 ruleorder: walk_study > test_study
 

@@ -63,13 +63,15 @@ def _names_beside(ax, series)->list:
     return words[0] if words else []
 
 def _lines(series)->str:
-    "Where lines begin and end, and which ends highest"
-    known = [(s.name, [v for v in s.y if isfinite(v)]) for s in series]
-    ends = [(name, y[0], y[-1]) for name, y in known if y]
-    told = [f'{name or "a line"} from {_number(a)} to {_number(b)}' for name, a, b in ends]
+    "Where lines begin and end, and which is highest where the last ends"
+    known = [(s.name, [(x, v) for x, v in zip(s.x, s.y) if isfinite(v)]) for s in series]
+    ends = [(name, p[0][1], p[-1][1], p[-1][0]) for name, p in known if p]
+    told = [f'{name or "a line"} from {_number(a)} to {_number(b)}' for name, a, b, _ in ends]
     if len(ends) < 2: return ''.join(told)
     few = '; '.join(told) if len(ends) <= MANY and all(name for name, *_ in ends) else f'{len(ends)} lines'
-    low, high = (at(ends, key=lambda e: e[2]) for at in (min, max))
+    right = [e for e in ends if e[3] == max(x for *_, x in ends)]
+    if len(right) < 2: return few
+    low, high = (at(right, key=lambda e: e[2]) for at in (min, max))
     best, worst = high[0] or 'one', low[0] or 'another'
     return f'{few}. On the right {best} is highest at {_number(high[2])}, {worst} lowest at {_number(low[2])}'
 
@@ -114,7 +116,7 @@ def _words(ax):
     return ' '.join([*titles, *(t.get_text() for t in ax.texts)])
 
 def _pictures(fig)->str:
-    "Row by row: its words, how many pictures, which is framed"
+    "Row by row: its words, how many pictures, which is framed, by its own words where it has some"
     rows = {}
     for ax in fig.axes:
         if ax.images or _words(ax).strip(): rows.setdefault(round(ax.get_position().y0, 2), []).append(ax)
@@ -122,7 +124,7 @@ def _pictures(fig)->str:
     for n, axes in enumerate(rows[y] for y in sorted(rows, reverse=True)):
         shown = [ax for ax in axes if ax.images]
         said = ' '.join(' '.join(map(_words, axes)).split())
-        frame = [f', the {_ordinal(i)} framed' for i, ax in enumerate(shown, 1) if _framed(ax)]
+        frame = [f', {_words(ax).strip() or f"the {_ordinal(i)}"} framed' for i, ax in enumerate(shown, 1) if _framed(ax)]
         told.append(f'{said}: '*bool(said) + f'{len(shown)} picture{"s"*(len(shown) != 1)}' + ''.join(frame))
     return '; '.join(f'row {n}, {t}' if len(told) > 1 else t for n, t in enumerate(told, 1))
 

@@ -176,6 +176,8 @@ def test_a_hand_that_is_left_out_teaches_nothing(tmp_path, monkeypatch):
     moved = noise[3].pivot(index=['k', 'gallery'], columns='step', values='acc@10')['paper-predicted']
     assert (still['paper-predicted'] == still['nothing']).all()         # no step: nothing
     assert (moved != still['nothing']).any()
+    refused = run('41_test', out, run='test/1', systems=['fit/t'], steps=['finetune'], n_steps=1)
+    assert refused.returncode == 2 and 'n_steps=1: finetune takes steps of its own' in refused.stderr
 
 
 class Numbers:

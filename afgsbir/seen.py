@@ -124,7 +124,8 @@ def _pictures(fig)->str:
     for n, axes in enumerate(rows[y] for y in sorted(rows, reverse=True)):
         shown = [ax for ax in axes if ax.images]
         said = ' '.join(' '.join(map(_words, axes)).split())
-        frame = [f', {_words(ax).strip() or f"the {_ordinal(i)}"} framed' for i, ax in enumerate(shown, 1) if _framed(ax)]
+        own = [_words(ax).strip() or f'the {_ordinal(i)}' for i, ax in enumerate(shown, 1)]
+        frame = [f', {name} framed' for name, ax in zip(own, shown) if _framed(ax)]
         told.append(f'{said}: '*bool(said) + f'{len(shown)} picture{"s"*(len(shown) != 1)}' + ''.join(frame))
     return '; '.join(f'row {n}, {t}' if len(told) > 1 else t for n, t in enumerate(told, 1))
 

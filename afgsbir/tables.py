@@ -585,8 +585,8 @@ def user_rows(
     dataset, root=None,
 )->pd.DataFrame: # whose data set is `users-<dataset>`
     "Rows of the user level, of the methods that were tested on all hands"
-    name = 'rows' if dataset == 'communication' else 'photos'
-    rows = photos_of(load_rows(f'test/users-{dataset}-*', name=name, root=root))
+    read = lambda name: load_rows(f'test/users-{dataset}-*', name=name, root=root)
+    rows = read('rows') if dataset == 'communication' else photos_of(read('photos'))
     hands = rows.groupby('method').fold.transform('nunique')
     return rows[hands == USERS[dataset]].assign(dataset=f'users-{dataset}')
 

@@ -587,7 +587,7 @@ def user_rows(
     "Rows of the user level, of the methods that were tested on all hands"
     read = lambda name: load_rows(f'test/users-{dataset}-*', name=name, root=root)
     rows = read('rows') if dataset == 'communication' else photos_of(read('photos'))
-    hands = rows.groupby('method').fold.transform('nunique')
+    hands = rows.groupby(['method', 'seed', 'k']).fold.transform('nunique')
     return rows[hands == USERS[dataset]].assign(dataset=f'users-{dataset}')
 
 
